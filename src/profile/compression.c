@@ -1,0 +1,270 @@
+/*
+ * compression.c
+ *	  gzip and zstd, in one piece and with a cap on what comes out.
+ *
+ * libdeflate takes and gives whole buffers, which is what we have, and is
+ * two to three times as fast as zlib.
+ */
+#ifndef FRONTEND
+#include "postgres.h"
+#else
+#include "postgres_fe.h"
+#endif
+
+#include <libdeflate.h>
+#include <zstd.h>
+
+#include "profile/compression.h"
+
+#define GZIP_LEVEL			6
+#define ZSTD_LEVEL			1
+
+/* deflate cannot make more than 1032 bytes out of one */
+#define DEFLATE_MAX_RATIO	1032
+
+static bool
+fail_too_large(PyroError *error, size_t max_size)
+{
+	return pyro_fail(error, PYRO_LIMIT,
+					 "uncompressed profile is larger than pyro.max_profile_size (%zu bytes)",
+					 max_size);
+}
+
+/* The compressors, made once a process; NULL when there is no memory. */
+static struct libdeflate_decompressor *
+gzip_decompressor(void)
+{
+	static struct libdeflate_decompressor *decompressor = NULL;
+
+	if (decompressor == NULL)
+		decompressor = libdeflate_alloc_decompressor();
+	return decompressor;
+}
+
+static struct libdeflate_compressor *
+gzip_compressor(void)
+{
+	static struct libdeflate_compressor *compressor = NULL;
+
+	if (compressor == NULL)
+		compressor = libdeflate_alloc_compressor(GZIP_LEVEL);
+	return compressor;
+}
+
+static ZSTD_CCtx *
+zstd_compressor(void)
+{
+	static ZSTD_CCtx *compressor = NULL;
+
+	if (compressor == NULL)
+		compressor = ZSTD_createCCtx();
+	return compressor;
+}
+
+static ZSTD_DCtx *
+zstd_decompressor(void)
+{
+	static ZSTD_DCtx *decompressor = NULL;
+
+	if (decompressor == NULL)
+		decompressor = ZSTD_createDCtx();
+	return decompressor;
+}
+
+static bool
+starts_gzip(ByteRange in)
+{
+	return in.size >= 2 && in.bytes[0] == 0x1F && in.bytes[1] == 0x8B;
+}
+
+/* How large a gzip file says that it is, within reason. */
+static size_t
+gzip_expected_size(ByteRange in, size_t max_size)
+{
+	uint32		stated;
+
+	memcpy(&stated, in.bytes + in.size - sizeof(stated), sizeof(stated));
+	return Min(Min((size_t) stated, in.size * DEFLATE_MAX_RATIO), max_size);
+}
+
+/* All members of a gzip file, one behind the other. */
+static bool
+decompress_gzip(ByteRange in, size_t max_size, const Allocator *allocator,
+				ByteRange *out, PyroError *error)
+{
+	struct libdeflate_decompressor *decompressor = gzip_decompressor();
+	uint8	   *bytes = NULL;
+	size_t		size = 0;
+	size_t		capacity = 0;
+	size_t		wanted;
+
+	if (decompressor == NULL)
+		return pyro_fail_memory(error);
+	if (in.size < 18)
+		return pyro_fail(error, PYRO_MALFORMED, "gzip data is cut off");
+	wanted = Max(gzip_expected_size(in, max_size), 64);
+	while (in.size > 0)
+	{
+		size_t		taken;
+		size_t		made;
+
+		if (!grow_array(allocator, (void **) &bytes, size, &capacity, wanted, 1))
+			return pyro_fail_memory(error);
+		switch (libdeflate_gzip_decompress_ex(decompressor, in.bytes, in.size,
+											  bytes + size, capacity - size,
+											  &taken, &made))
+		{
+			case LIBDEFLATE_SUCCESS:
+				size += made;
+				if (size > max_size)
+					return fail_too_large(error, max_size);
+				in.bytes += taken;
+				in.size -= taken;
+				if (in.size > 0 && !starts_gzip(in))
+					return pyro_fail(error, PYRO_MALFORMED,
+									 "%zu bytes follow the gzip data", in.size);
+				wanted = size + 1;
+				break;
+			case LIBDEFLATE_INSUFFICIENT_SPACE:
+				if (capacity > max_size)
+					return fail_too_large(error, max_size);
+				wanted = capacity + 1;	/* grow_array at least doubles */
+				break;
+			default:
+				return pyro_fail(error, PYRO_MALFORMED,
+								 "gzip data is damaged or cut off");
+		}
+	}
+	out->bytes = bytes;
+	out->size = size;
+	return true;
+}
+
+/* All frames of a zstd file; sizes need not be stated in them. */
+static bool
+decompress_zstd_frames(ByteRange in, size_t max_size,
+					   const Allocator *allocator, ByteRange *out,
+					   PyroError *error)
+{
+	ZSTD_DCtx  *decompressor = zstd_decompressor();
+	ZSTD_inBuffer input = {in.bytes, in.size, 0};
+	uint8	   *bytes = NULL;
+	size_t		capacity = 0;
+	size_t		size = 0;
+	size_t		rest = 1;
+
+	if (decompressor == NULL)
+		return pyro_fail_memory(error);
+	ZSTD_DCtx_reset(decompressor, ZSTD_reset_session_only);
+	for (;;)
+	{
+		ZSTD_outBuffer output;
+
+		if (!grow_array(allocator, (void **) &bytes, size, &capacity,
+						size + Min(ZSTD_DStreamOutSize(), max_size + 1), 1))
+			return pyro_fail_memory(error);
+		output = (ZSTD_outBuffer)
+		{
+			bytes + size, capacity - size, 0
+		};
+		rest = ZSTD_decompressStream(decompressor, &output, &input);
+		if (ZSTD_isError(rest))
+			return pyro_fail(error, PYRO_MALFORMED, "zstd data is damaged: %s",
+							 ZSTD_getErrorName(rest));
+		size += output.pos;
+		if (size > max_size)
+			return fail_too_large(error, max_size);
+		if (input.pos == input.size && output.pos < output.size)
+			break;
+	}
+	if (rest != 0)
+		return pyro_fail(error, PYRO_MALFORMED, "zstd data is cut off");
+	out->bytes = bytes;
+	out->size = size;
+	return true;
+}
+
+/*
+ * Uncompress what may be gzip (several members, too), zstd or plain bytes.
+ *
+ * max_size: cap on both sizes, in bytes.  *out comes from the allocator, or
+ * is the input itself where that is not compressed.  Returns false with
+ * PYRO_MALFORMED, PYRO_LIMIT or PYRO_NO_MEMORY.
+ */
+bool
+decompress_any(ByteRange in, size_t max_size, const Allocator *allocator,
+			   ByteRange *out, PyroError *error)
+{
+	static const uint8 zstd_magic[4] = {0x28, 0xB5, 0x2F, 0xFD};
+
+	if (in.size > max_size)
+		return pyro_fail(error, PYRO_LIMIT,
+						 "profile of %zu bytes is larger than pyro.max_profile_size (%zu bytes)",
+						 in.size, max_size);
+	if (starts_gzip(in))
+		return decompress_gzip(in, max_size, allocator, out, error);
+	if (in.size >= 4 && memcmp(in.bytes, zstd_magic, 4) == 0)
+		return decompress_zstd_frames(in, max_size, allocator, out, error);
+	*out = in;
+	return true;
+}
+
+/*
+ * Compress with gzip; *out comes from the allocator.
+ */
+bool
+compress_gzip(ByteRange in, const Allocator *allocator, ByteRange *out,
+			  PyroError *error)
+{
+	struct libdeflate_compressor *compressor = gzip_compressor();
+	size_t		capacity;
+	uint8	   *bytes;
+
+	if (compressor == NULL)
+		return pyro_fail_memory(error);
+	capacity = libdeflate_gzip_compress_bound(compressor, in.size);
+	bytes = allocate_array(allocator, capacity, 1);
+	if (bytes == NULL)
+		return pyro_fail_memory(error);
+	out->bytes = bytes;
+	out->size = libdeflate_gzip_compress(compressor, in.bytes, in.size,
+										 bytes, capacity);
+	if (out->size == 0)
+		return pyro_fail(error, PYRO_LIMIT, "could not compress %zu bytes",
+						 in.size);
+	return true;
+}
+
+/*
+ * Compress into out as one zstd frame, if that fits into `capacity` bytes.
+ * Returns the size, or 0 where it does not fit.
+ */
+size_t
+compress_zstd(ByteRange in, uint8 *out, size_t capacity)
+{
+	ZSTD_CCtx  *compressor = zstd_compressor();
+	size_t		size;
+
+	if (compressor == NULL)
+		return 0;
+	size = ZSTD_compressCCtx(compressor, out, capacity, in.bytes, in.size,
+							 ZSTD_LEVEL);
+	return ZSTD_isError(size) ? 0 : size;
+}
+
+/*
+ * Uncompress one zstd frame of exactly `size` bytes into out.  Returns false
+ * with PYRO_CORRUPT or PYRO_NO_MEMORY.
+ */
+bool
+decompress_zstd(ByteRange in, uint8 *out, size_t size, PyroError *error)
+{
+	ZSTD_DCtx  *decompressor = zstd_decompressor();
+
+	if (decompressor == NULL)
+		return pyro_fail_memory(error);
+	if (ZSTD_decompressDCtx(decompressor, out, size, in.bytes, in.size) != size)
+		return pyro_fail(error, PYRO_CORRUPT,
+						 "compressed data is damaged");
+	return true;
+}

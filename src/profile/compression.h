@@ -1,0 +1,26 @@
+/*
+ * compression.h
+ *	  gzip and zstd, in one piece and with a cap on what comes out.
+ */
+#ifndef PYRO_COMPRESSION_H
+#define PYRO_COMPRESSION_H
+
+#include "stack/allocator.h"
+#include "stack/pyro_error.h"
+
+typedef struct ByteRange
+{
+	const uint8 *bytes;
+	size_t		size;
+} ByteRange;
+
+extern bool decompress_any(ByteRange in, size_t max_size,
+						   const Allocator *allocator, ByteRange *out,
+						   PyroError *error);
+extern bool compress_gzip(ByteRange in, const Allocator *allocator,
+						  ByteRange *out, PyroError *error);
+extern size_t compress_zstd(ByteRange in, uint8 *out, size_t capacity);
+extern bool decompress_zstd(ByteRange in, uint8 *out, size_t size,
+							PyroError *error);
+
+#endif							/* PYRO_COMPRESSION_H */

@@ -1,0 +1,272 @@
+/*
+ * pprof_encode.c
+ *	  From a Profile to uncompressed pprof bytes.
+ *
+ * The bytes are canonical: everything in the order of the profile, ids from 1
+ * up, numbers packed, the main binary's mapping first.
+ */
+#ifndef FRONTEND
+#include "postgres.h"
+#else
+#include "postgres_fe.h"
+#endif
+
+#include "profile/pprof.h"
+#include "profile/pprof_wire.h"
+
+typedef struct PprofEncoder
+{
+	const Profile *profile;
+	const StackDictionary *stacks;
+	TextBuffer *out;
+	TextBuffer	message;		/* the message being written */
+	TextBuffer	inner;			/* a message or packed numbers inside it */
+	TextBuffer	extra_strings;	/* StringRef: behind the dictionary's */
+	uint32		nextra_strings;
+} PprofEncoder;
+
+/* Append a varint field; zero is pprof's default and is left out. */
+static void
+put_varint(TextBuffer *to, uint32 field, uint64 value)
+{
+	uint8		bytes[20];
+	uint8	   *end;
+
+	if (value == 0)
+		return;
+	end = wire_write_varint(bytes, (uint64) field << 3 | WIRE_VARINT);
+	end = wire_write_varint(end, value);
+	text_append(to, (char *) bytes, end - bytes);
+}
+
+/* Append one number of a packed field. */
+static void
+put_number(TextBuffer *to, uint64 value)
+{
+	uint8		bytes[10];
+	uint8	   *end = wire_write_varint(bytes, value);
+
+	text_append(to, (char *) bytes, end - bytes);
+}
+
+/* Append a length-delimited field. */
+static void
+put_bytes(TextBuffer *to, uint32 field, const char *data, size_t length)
+{
+	uint8		bytes[20];
+	uint8	   *end;
+
+	end = wire_write_varint(bytes, (uint64) field << 3 | WIRE_BYTES);
+	end = wire_write_varint(end, length);
+	text_append(to, (char *) bytes, end - bytes);
+	text_append(to, data, length);
+}
+
+/* Put what the buffer holds as a field, and empty it. */
+static void
+put_buffer(TextBuffer *to, uint32 field, TextBuffer *from)
+{
+	if (from->failed)
+		to->failed = true;
+	put_bytes(to, field, from->data, from->length);
+	from->length = 0;
+}
+
+/* The number of a string of the header, which the dictionary may not have. */
+static uint32
+header_string(PprofEncoder *e, StringRef string)
+{
+	const StackDictionary *stacks = e->stacks;
+	uint32		low = 0;
+	uint32		high = stacks->nstrings;
+	StringRef  *extra = (StringRef *) e->extra_strings.data;
+
+	while (low < high)
+	{
+		uint32		middle = low + (high - low) / 2;
+
+		if (string_ref_compare(stacks->strings[middle], string) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	if (low < stacks->nstrings &&
+		string_ref_equal(stacks->strings[low], string))
+		return low;
+	for (uint32 i = 0; i < e->nextra_strings; i++)
+		if (string_ref_equal(extra[i], string))
+			return stacks->nstrings + i;
+	text_append(&e->extra_strings, (char *) &string, sizeof(string));
+	return stacks->nstrings + e->nextra_strings++;
+}
+
+static void
+put_value_type(PprofEncoder *e, uint32 field, SampleType type)
+{
+	put_varint(&e->message, 1, header_string(e, type.type));
+	put_varint(&e->message, 2, header_string(e, type.unit));
+	put_buffer(e->out, field, &e->message);
+}
+
+/* The id of a mapping given as index + 1: the main one is the first. */
+static uint32
+mapping_id(const Profile *profile, uint32 mapping)
+{
+	if (mapping == 0)
+		return 0;
+	if (mapping == profile->main_mapping)
+		return 1;
+	return mapping < profile->main_mapping ? mapping + 1 : mapping;
+}
+
+static void
+put_mapping(PprofEncoder *e, uint32 index)
+{
+	const StackMapping *mapping = &e->stacks->mappings[index];
+
+	put_varint(&e->message, 1, mapping_id(e->profile, index + 1));
+	put_varint(&e->message, 2, mapping->memory_start);
+	put_varint(&e->message, 3, mapping->memory_limit);
+	put_varint(&e->message, 4, mapping->file_offset);
+	put_varint(&e->message, 5, mapping->filename);
+	put_varint(&e->message, 6, mapping->build_id);
+	for (uint32 bit = 0; bit < 4; bit++)
+		put_varint(&e->message, 7 + bit, (mapping->flags >> bit) & 1);
+	put_buffer(e->out, 3, &e->message);
+}
+
+static void
+put_mappings(PprofEncoder *e)
+{
+	uint32		main_mapping = e->profile->main_mapping;
+
+	if (main_mapping != 0)
+		put_mapping(e, main_mapping - 1);
+	for (uint32 i = 0; i < e->stacks->nmappings; i++)
+		if (i + 1 != main_mapping)
+			put_mapping(e, i);
+}
+
+static void
+put_sample(PprofEncoder *e, uint32 sample)
+{
+	const Profile *profile = e->profile;
+	uint32		set = profile->sample_label_set[sample];
+	uint32		node = profile->sample_node[sample];
+
+	if (node != 0)
+	{
+		for (; node != 0; node = e->stacks->node_parent[node])
+			put_number(&e->inner, e->stacks->node_location[node] + 1);
+		put_buffer(&e->message, 1, &e->inner);
+	}
+	for (uint32 t = 0; t < profile->header.nsample_types; t++)
+		put_number(&e->inner, (uint64) profile->values[t][sample]);
+	put_buffer(&e->message, 2, &e->inner);
+	for (uint32 i = profile_label_set_start(profile, set);
+		 i < profile->label_set_end[set]; i++)
+	{
+		const ProfileLabel *label = &profile->labels[i];
+
+		put_varint(&e->inner, 1, label->key);
+		put_varint(&e->inner, 2, label->string);
+		put_varint(&e->inner, 3, (uint64) label->number);
+		put_varint(&e->inner, 4, label->unit);
+		put_buffer(&e->message, 3, &e->inner);
+	}
+	put_buffer(e->out, 2, &e->message);
+}
+
+static void
+put_location(PprofEncoder *e, uint32 index)
+{
+	const StackLocation *location = &e->stacks->locations[index];
+
+	put_varint(&e->message, 1, index + 1);
+	put_varint(&e->message, 2, mapping_id(e->profile, location->mapping));
+	put_varint(&e->message, 3, location->address);
+	for (uint32 i = location->nlines; i-- > 0;)
+	{
+		const StackLine *line = &e->stacks->lines[location->line_start + i];
+
+		put_varint(&e->inner, 1, line->function);
+		put_varint(&e->inner, 2, (uint64) line->line);
+		put_varint(&e->inner, 3, (uint64) line->column);
+		put_buffer(&e->message, 4, &e->inner);
+	}
+	put_varint(&e->message, 5, location->is_folded);
+	put_buffer(e->out, 4, &e->message);
+}
+
+static void
+put_function(PprofEncoder *e, uint32 index)
+{
+	const StackFunction *function = &e->stacks->functions[index];
+
+	put_varint(&e->message, 1, index + 1);
+	put_varint(&e->message, 2, function->name);
+	put_varint(&e->message, 3, function->system_name);
+	put_varint(&e->message, 4, function->filename);
+	put_varint(&e->message, 5, (uint64) function->start_line);
+	put_buffer(e->out, 5, &e->message);
+}
+
+static void
+put_strings(PprofEncoder *e)
+{
+	StringRef  *extra = (StringRef *) e->extra_strings.data;
+
+	for (uint32 i = 0; i < e->stacks->nstrings; i++)
+		put_bytes(e->out, 6, e->stacks->strings[i].data,
+				  e->stacks->strings[i].length);
+	for (uint32 i = 0; i < e->nextra_strings; i++)
+		put_bytes(e->out, 6, extra[i].data, extra[i].length);
+}
+
+/*
+ * Append a profile as uncompressed canonical pprof to out.
+ *
+ * Scratch comes from out's allocator.  Returns false with PYRO_LIMIT where
+ * the bytes pass out's limit, or there is no memory.
+ */
+bool
+pprof_encode(const Profile *profile, TextBuffer *out, PyroError *error)
+{
+	const ProfileHeader *header = &profile->header;
+	PprofEncoder e = {.profile = profile,.stacks = profile->stacks,
+		.out = out
+	};
+
+	text_buffer_init(&e.message, out->allocator, out->limit);
+	text_buffer_init(&e.inner, out->allocator, out->limit);
+	text_buffer_init(&e.extra_strings, out->allocator, out->limit);
+	for (uint32 t = 0; t < header->nsample_types; t++)
+		put_value_type(&e, 1, header->sample_types[t]);
+	for (uint32 i = 0; i < header->nsamples; i++)
+		put_sample(&e, i);
+	put_mappings(&e);
+	for (uint32 i = 0; i < e.stacks->nlocations; i++)
+		put_location(&e, i);
+	for (uint32 i = 0; i < e.stacks->nfunctions; i++)
+		put_function(&e, i);
+	put_varint(out, 7, profile->drop_frames);
+	put_varint(out, 8, profile->keep_frames);
+	put_varint(out, 9, (uint64) header->time_nanos);
+	put_varint(out, 10, (uint64) header->duration_nanos);
+	if (header->period_type.type.length > 0 ||
+		header->period_type.unit.length > 0)
+		put_value_type(&e, 11, header->period_type);
+	put_varint(out, 12, (uint64) header->period);
+	for (uint32 i = 0; i < profile->ncomments; i++)
+		put_number(&e.message, profile->comments[i]);
+	if (profile->ncomments > 0)
+		put_buffer(out, 13, &e.message);
+	put_varint(out, 14, header_string(&e, header->default_sample_type));
+	put_varint(out, 15, profile->doc_url);
+	put_strings(&e);
+	if (out->failed || e.extra_strings.failed)
+		return pyro_fail(error, PYRO_LIMIT,
+						 "pprof form of the profile is larger than %zu bytes, or out of memory",
+						 out->limit);
+	return true;
+}

@@ -1,0 +1,124 @@
+/*
+ * profile_flat.h
+ *	  The stored form of a `profile`: a head that is read as it is, and a
+ *	  payload of packed arrays, compressed where that pays.
+ *
+ * All of it is little-endian.  Behind the varlena header:
+ *
+ *	ProfileFlatHead
+ *	ProfileFlatType		one a sample type
+ *	strings				of the head, one behind the other, not terminated:
+ *						default sample type, period type and unit, then type
+ *						and unit of each sample type
+ *	payload				payload_size bytes, or a zstd frame of them
+ *
+ * The payload:
+ *
+ *	ProfileFlatCounts
+ *	strings		length shared with the string before, length of the rest, then
+ *				the rests; shared lengths are capped at 255
+ *	mappings	start, limit, offset, file, build id, flags
+ *	functions	name minus that of the function before, system name minus
+ *				name, file, start line
+ *	locations	number of lines, mapping, folded, address minus that of the
+ *				location before
+ *	lines		function minus that of the line before, line minus its
+ *				function's start line, column
+ *	trie		per node but the root: levels up from the node before (0: its
+ *				first child), location
+ *	label sets	number of labels; per label: key, kind, text or unit, number
+ *	samples		node minus that of the sample before, label set
+ *	values		per sample type: their greatest common divisor (8 bytes), then
+ *				the quotients
+ *	comments	strings
+ *
+ * Each column is a packed array (packed_array.h), differences and signed
+ * numbers zigzag coded.  Canonical order (stack_dictionary.h) makes the form
+ * of a content unique, so that equal content_hash and equal bytes decide
+ * equality.
+ */
+#ifndef PYRO_PROFILE_FLAT_H
+#define PYRO_PROFILE_FLAT_H
+
+#include "profile/profile.h"
+#include "stack/text_buffer.h"
+
+#define PROFILE_FLAT_VERSION	1
+
+typedef enum ProfileFlatCompression
+{
+	PROFILE_FLAT_PLAIN = 0,
+	PROFILE_FLAT_ZSTD = 1
+} ProfileFlatCompression;
+
+#define PROFILE_FLAT_UNREADABLE	(1 << 0)	/* a string is not valid UTF-8 */
+
+typedef struct ProfileFlatHead
+{
+	uint8		version;
+	uint8		compression;	/* not part of the content */
+	uint16		flags;			/* PROFILE_FLAT_... */
+	uint32		head_size;		/* bytes before the payload */
+	uint32		payload_size;	/* uncompressed */
+	uint32		nsamples;
+	uint64		content_hash;	/* of the head and the payload as they are
+								 * with this and compression at 0 */
+	uint64		total_overflows;	/* bit t: the total of type t left int64 */
+	int64		time_nanos;
+	int64		duration_nanos;
+	int64		period;
+	uint32		nsample_types;
+	uint32		default_length; /* lengths of the head's strings */
+	uint32		period_type_length;
+	uint32		period_unit_length;
+} ProfileFlatHead;
+
+StaticAssertDecl(sizeof(ProfileFlatHead) == 72, "no padding in the head");
+
+typedef struct ProfileFlatType
+{
+	int64		total;
+	uint32		type_length;
+	uint32		unit_length;
+} ProfileFlatType;
+
+typedef struct ProfileFlatCounts
+{
+	uint32		nstrings;
+	uint32		string_bytes;	/* of all strings, written out */
+	uint32		nmappings;
+	uint32		main_mapping;
+	uint32		nfunctions;
+	uint32		nlocations;
+	uint32		nlines;
+	uint32		nnodes;
+	uint32		nlabel_sets;
+	uint32		nlabels;
+	uint32		ncomments;
+	uint32		drop_frames;
+	uint32		keep_frames;
+	uint32		doc_url;
+} ProfileFlatCounts;
+
+StaticAssertDecl(sizeof(ProfileFlatCounts) == 56, "no padding in the counts");
+
+/* The largest payload; a datum cannot be larger. */
+#define PROFILE_FLAT_MAX_SIZE	((size_t) 0x3FFFFF00)
+
+extern bool profile_flat_write(const Profile *profile, TextBuffer *out,
+							   PyroError *error);
+extern bool profile_flat_head_size(const uint8 *bytes, size_t size,
+								   size_t *head_size, PyroError *error);
+extern bool profile_flat_open_header(const uint8 *bytes, size_t size,
+									 const Allocator *allocator,
+									 ProfileHeader *header,
+									 PyroError *error);
+extern bool profile_flat_open(const uint8 *bytes, size_t size,
+							  size_t max_memory, const Allocator *allocator,
+							  Profile *profile, PyroError *error);
+extern bool profile_flat_content(const uint8 *bytes, size_t size,
+								 const Allocator *allocator, uint64 *hash,
+								 StringRef *head, StringRef *payload,
+								 PyroError *error);
+
+#endif							/* PYRO_PROFILE_FLAT_H */

@@ -1,0 +1,50 @@
+/*
+ * stack_dictionary.c
+ *	  Names of the frames of a stack.
+ */
+#ifndef FRONTEND
+#include "postgres.h"
+#else
+#include "postgres_fe.h"
+#endif
+
+#include "stack/stack_dictionary.h"
+
+/*
+ * The name of a frame that has none: the base name of the mapped file, which
+ * google/pprof shows in brackets (graph.NodeInfo.NameComponents), or an empty
+ * string, for which it shows <unknown>.  Points into the dictionary.
+ */
+StringRef
+stack_unsymbolised_name(const StackDictionary *stacks,
+						const StackLocation *location)
+{
+	StringRef	file = {"", 0};
+
+	if (location->mapping != 0)
+		file = stacks->strings[stacks->mappings[location->mapping - 1].filename];
+	while (file.length > 0 && file.data[file.length - 1] == '/')
+		file.length--;
+	for (uint32 i = file.length; i > 0; i--)
+		if (file.data[i - 1] == '/')
+			return string_ref(file.data + i, file.length - i);
+	return file;
+}
+
+/*
+ * The function name of one frame of a location, outermost frame 0; empty
+ * where it has none.  Points into the dictionary.
+ */
+StringRef
+stack_frame_name(const StackDictionary *stacks, const StackLocation *location,
+				 uint32 frame)
+{
+	const StackLine *line;
+
+	if (location->nlines == 0)
+		return string_ref("", 0);
+	line = &stacks->lines[location->line_start + frame];
+	if (line->function == 0)
+		return string_ref("", 0);
+	return stacks->strings[stacks->functions[line->function - 1].name];
+}
