@@ -24,4 +24,9 @@ typedef struct FlameRow
 	int64		self_right;
 } FlameRow;
 
+extern bool flame_rows(const FlameTree *tree, const int64 *right_total,
+					   const int64 *right_self, uint32 max_rows,
+					   const Allocator *allocator, FlameRow **rows,
+					   uint32 *nrows, PyroError *error);
+
 #endif							/* PYRO_FLAME_ROWS_H */

@@ -388,14 +388,14 @@ hsl_channel(double hue, double saturation, double lightness, int channel)
 }
 
 /*
- * Append the fill of a frame: from rose over orange to lime by its package,
+ * Append the fill of a frame: from rose over orange to yellow by its package,
  * a little lighter or darker by its name.
  */
 static void
 append_fill(TextBuffer *out, StringRef name)
 {
 	uint32		package_hash = hash_bytes_fnv(frame_package(name));
-	double		hue = 345 + package_hash % 21 * 4.5;
+	double		hue = 345 + package_hash % 21 * 4;
 	double		saturation = 0.66 + 0.08 * (package_hash / 21 % 3);
 	double		lightness = 0.69 + 0.02 * (hash_bytes_fnv(name) % 5);
 

@@ -15,11 +15,10 @@
 #include "postgres_fe.h"
 #endif
 
-#include "port/pg_bswap.h"
-
 #include "profile/id_map.h"
 #include "profile/pprof.h"
 #include "stack/sequence_entry.h"
+#include "stack/string_symbol.h"
 
 #define UNUSED		PG_UINT32_MAX
 
@@ -267,40 +266,12 @@ resolve_ids(Canonicaliser *c)
 
 /* ---- strings ---- */
 
-/*
- * Seven bytes and how many of eight are left: a string that ends sorts before
- * one that goes on, zero bytes included.
- */
-static inline uint64
-string_symbol(Canonicaliser *c, uint32 item, uint32 position)
-{
-	StringRef	string = c->in->strings.items[item];
-	uint32		start = position * 7;
-	uint32		left = string.length - start;
-	uint64		symbol = 0;
-
-	if (left >= 8)
-	{
-		memcpy(&symbol, string.data + start, 8);
-		return (pg_bswap64(symbol) & ~(uint64) 0xFF) | 8;
-	}
-	for (uint32 i = 0; i < left; i++)
-		symbol |= (uint64) (uint8) string.data[start + i] << (56 - 8 * i);
-	return symbol | left;
-}
-
-static inline bool
-string_is_last(Canonicaliser *c, uint32 item, uint32 position)
-{
-	return c->in->strings.items[item].length - position * 7 < 8;
-}
-
 #define SEQUENCE_SORT sort_strings
 #define SEQUENCE_CONTEXT Canonicaliser *
 #define SEQUENCE_SYMBOL(context, item, position) \
-	string_symbol(context, item, position)
+	string_symbol((context)->in->strings.items[item], position)
 #define SEQUENCE_LAST(context, item, position) \
-	string_is_last(context, item, position)
+	string_symbol_is_last((context)->in->strings.items[item], position)
 #include "stack/sequence_sort.h"
 
 /* Check a string number and, where `used`, mark the string as needed. */

@@ -97,6 +97,8 @@ header_string(PprofEncoder *e, StringRef string)
 		if (string_ref_equal(extra[i], string))
 			return stacks->nstrings + i;
 	text_append(&e->extra_strings, (char *) &string, sizeof(string));
+	if (e->extra_strings.failed)
+		return 0;
 	return stacks->nstrings + e->nextra_strings++;
 }
 

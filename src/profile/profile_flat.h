@@ -105,8 +105,8 @@ StaticAssertDecl(sizeof(ProfileFlatCounts) == 56, "no padding in the counts");
 /* The largest payload; a datum cannot be larger. */
 #define PROFILE_FLAT_MAX_SIZE	((size_t) 0x3FFFFF00)
 
-extern bool profile_flat_write(const Profile *profile, TextBuffer *out,
-							   PyroError *error);
+extern bool profile_flat_write(const Profile *profile, bool compress,
+							   TextBuffer *out, PyroError *error);
 extern bool profile_flat_head_size(const uint8 *bytes, size_t size,
 								   size_t *head_size, PyroError *error);
 extern bool profile_flat_open_header(const uint8 *bytes, size_t size,

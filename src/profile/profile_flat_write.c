@@ -303,11 +303,13 @@ write_head(const ProfileHeader *header, ProfileFlatHead *head,
 /*
  * Append the stored form of a profile, without varlena header, to out.
  *
+ * compress: try zstd; false for what is read again soon.
  * Scratch comes from out's allocator.  Returns false with PYRO_LIMIT where it
  * would not fit into a datum, or PYRO_NO_MEMORY.
  */
 bool
-profile_flat_write(const Profile *profile, TextBuffer *out, PyroError *error)
+profile_flat_write(const Profile *profile, bool compress, TextBuffer *out,
+				   PyroError *error)
 {
 	FlatWriter	w = {.profile = profile,.stacks = profile->stacks};
 	ProfileFlatHead head;
@@ -330,7 +332,7 @@ profile_flat_write(const Profile *profile, TextBuffer *out, PyroError *error)
 
 	/* compress where that saves a tenth at least */
 	room = w.payload.length - w.payload.length / 10;
-	if (w.payload.length >= MIN_COMPRESS_SIZE)
+	if (compress && w.payload.length >= MIN_COMPRESS_SIZE)
 		compressed = compress_zstd((ByteRange)
 								   {
 									   (uint8 *) w.payload.data,

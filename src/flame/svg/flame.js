@@ -110,7 +110,8 @@ function cut(text, cells) {
 
 // as append_label of flame_svg.c
 function labelOf(name, cells) {
-	return cut(fits(name, cells) ? name : name.replace(/^[^ (<]*\//, ""), cells);
+	return fits(name, cells) ? name :
+		cut(name.replace(/^[^ (<]*\//, ""), cells);
 }
 
 function measureCell() {

@@ -1,0 +1,44 @@
+#!/usr/bin/env bash
+#
+# Formats our C as PostgreSQL's own, by pg_bsd_indent (Debian package
+# pg-bsd-indent).
+#
+#   scripts/indent.sh [FILE...]          rewrites the files that need it
+#   scripts/indent.sh --check [FILE...]  prints a diff and fails instead
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+check=no
+if [ "${1:-}" = --check ]; then
+  check=yes
+  shift
+fi
+
+flags=(-bad -bap -bbb -bc -bl -cli1 -cp33 -cdb -nce -d0 -di12 -nfc1 -i4 -l79
+  -lp -lpl -nip -npro -sac -tpg -ts4)
+
+if [ $# -gt 0 ]; then
+  files=("$@")
+else
+  mapfile -t files < <(find src test/unit test/fuzz -name '*.[ch]' ! -name '*_assets.h' 2>/dev/null | sort)
+fi
+
+status=0
+formatted=$(mktemp)
+typedefs=$(mktemp)
+trap 'rm -f "$formatted" "$typedefs"' EXIT
+scripts/typedefs.sh >"$typedefs"
+
+for file in "${files[@]}"; do
+  pg_bsd_indent "${flags[@]}" "-U$typedefs" <"$file" >"$formatted"
+  if cmp -s "$file" "$formatted"; then
+    continue
+  elif [ "$check" = yes ]; then
+    diff -u --label "$file" --label "$file, indented" "$file" "$formatted" || true
+    status=1
+  else
+    cat "$formatted" >"$file"
+    echo "$file"
+  fi
+done
+exit "$status"

@@ -1,0 +1,262 @@
+/*
+ * flame_rows.c
+ *	  The rows of a flame graph: a tree cut to what can be shown.
+ */
+#ifndef FRONTEND
+#include "postgres.h"
+#else
+#include "postgres_fe.h"
+#endif
+
+#include <math.h>
+
+#include "flame/flame_rows.h"
+
+typedef struct RowCutter
+{
+	const FlameTree *tree;
+	const int64 *right_total;	/* NULL where there is no comparison */
+	const int64 *right_self;
+	uint32		max_rows;
+	const Allocator *allocator;
+	PyroError  *error;
+	uint32	   *parent;
+	double	   *weight;			/* most important first; no child above its
+								 * parent */
+	bool	   *kept;
+	uint32		nrows;
+} RowCutter;
+
+static void *
+new_array(RowCutter *c, size_t n, size_t element_size)
+{
+	void	   *array = allocate_array(c->allocator, n, element_size);
+
+	if (array == NULL)
+		pyro_fail_memory(c->error);
+	return array;
+}
+
+static bool
+find_parents(RowCutter *c)
+{
+	const FlameTree *tree = c->tree;
+	uint32	   *path;
+	uint32		deepest = 0;
+
+	for (uint32 i = 0; i < tree->nnodes; i++)
+		deepest = Max(deepest, tree->level[i]);
+	path = new_array(c, (size_t) deepest + 1, sizeof(uint32));
+	c->parent = new_array(c, tree->nnodes, sizeof(uint32));
+	if (path == NULL || c->parent == NULL)
+		return false;
+	for (uint32 i = 0; i < tree->nnodes; i++)
+	{
+		uint32		level = tree->level[i];
+
+		c->parent[i] = level == 0 ? 0 : path[level - 1];
+		path[level] = i;
+	}
+	return true;
+}
+
+/*
+ * How much a node matters: its total, on both sides of a diff.  Where values
+ * cancel out, a node matters as much as what is below it.
+ */
+static bool
+weigh_nodes(RowCutter *c)
+{
+	const FlameTree *tree = c->tree;
+
+	c->weight = new_array(c, tree->nnodes, sizeof(double));
+	if (c->weight == NULL)
+		return false;
+	for (uint32 i = 0; i < tree->nnodes; i++)
+	{
+		c->weight[i] = fabs((double) tree->total[i]);
+		if (c->right_total != NULL)
+			c->weight[i] += fabs((double) c->right_total[i]);
+	}
+	for (uint32 i = tree->nnodes; i-- > 1;)
+		c->weight[c->parent[i]] = Max(c->weight[c->parent[i]], c->weight[i]);
+	return true;
+}
+
+/* A node that may be shown; the heaviest comes first, then the earlier. */
+typedef struct Candidate
+{
+	double		weight;
+	uint32		node;
+} Candidate;
+
+static int
+compare_candidates(const void *x, const void *y)
+{
+	const Candidate *a = x;
+	const Candidate *b = y;
+
+	if (a->weight != b->weight)
+		return a->weight > b->weight ? -1 : 1;
+	return a->node < b->node ? -1 : a->node > b->node;
+}
+
+/*
+ * Keep the heaviest nodes, as long as they and the "other" rows of what is
+ * cut from them are not more than max_rows.
+ *
+ * Parents come before their children, since they weigh as much at least and
+ * stand before them.  A kept node adds its row, and one for "other" until its
+ * last child is kept as well; so the count never falls from one node to the
+ * next, and the longest sound prefix is taken.
+ */
+static bool
+choose_nodes(RowCutter *c)
+{
+	uint32		n = c->tree->nnodes;
+	Candidate  *candidates = new_array(c, n, sizeof(Candidate));
+	uint32	   *hidden = new_array(c, n, sizeof(uint32));
+	uint32		nrows = 1;
+
+	c->kept = new_array(c, n, sizeof(bool));
+	if (candidates == NULL || hidden == NULL || c->kept == NULL)
+		return false;
+	memset(c->kept, n <= c->max_rows, n * sizeof(bool));
+	c->nrows = n;
+	if (n <= c->max_rows)
+		return true;
+	memset(hidden, 0, n * sizeof(uint32));
+	for (uint32 i = 0; i < n; i++)
+	{
+		candidates[i] = (Candidate)
+		{
+			c->weight[i], i
+		};
+		if (i > 0)
+			hidden[c->parent[i]]++;
+	}
+	qsort(candidates + 1, n - 1, sizeof(Candidate), compare_candidates);
+	c->kept[0] = true;
+	nrows += hidden[0] > 0;
+	c->nrows = nrows;
+	for (uint32 i = 1; i < n; i++)
+	{
+		uint32		node = candidates[i].node;
+
+		nrows++;
+		nrows -= --hidden[c->parent[node]] == 0;
+		nrows += hidden[node] > 0;
+		if (nrows > c->max_rows)
+			break;
+		c->kept[node] = true;
+		c->nrows = nrows;
+	}
+	return true;
+}
+
+static FlameRow
+node_row(const RowCutter *c, uint32 node)
+{
+	FlameRow	row = {
+		.level = c->tree->level[node],
+		.label = flame_node_name(c->tree, node),
+		.value = c->tree->total[node],
+		.self = c->tree->self[node]
+	};
+
+	if (c->right_total != NULL)
+	{
+		row.value_right = c->right_total[node];
+		row.self_right = c->right_self[node];
+	}
+	return row;
+}
+
+/*
+ * Write the rows; what is cut from a node is summed up in "other", which
+ * comes after the last of its kept children and their subtrees.
+ */
+static uint32
+write_rows(RowCutter *c, FlameRow *rows, FlameRow *others)
+{
+	const FlameTree *tree = c->tree;
+	uint32		depth = 0;		/* others[0..depth) are of open nodes */
+	uint32		n = 0;
+
+	for (uint32 i = 0; i <= tree->nnodes; i++)
+	{
+		uint32		level = i < tree->nnodes ? tree->level[i] : 0;
+
+		if (i < tree->nnodes && !c->kept[i])
+		{
+			FlameRow   *other;
+
+			if (!c->kept[c->parent[i]])
+				continue;
+			other = &others[tree->level[c->parent[i]]];
+			other->label = string_ref("other", 5);
+			other->value += tree->total[i];
+			if (c->right_total != NULL)
+				other->value_right += c->right_total[i];
+			continue;
+		}
+		/* close the nodes that this one does not stand below */
+		while (depth > level)
+		{
+			FlameRow   *other = &others[--depth];
+
+			if (other->label.length == 0)
+				continue;
+			other->self = other->value;
+			other->self_right = other->value_right;
+			rows[n++] = *other;
+		}
+		if (i == tree->nnodes)
+			break;
+		rows[n++] = node_row(c, i);
+		memset(&others[level], 0, sizeof(FlameRow));
+		others[level].level = level + 1;
+		depth = level + 1;
+	}
+	return n;
+}
+
+/*
+ * The rows of a tree, at most max_rows of them, the root's and "other"
+ * included; max_rows 0 means all.
+ *
+ * right_total, right_self: the values of a comparison, by node of the tree,
+ * or NULL.  The rows come from the allocator and point into the tree.  A
+ * single row is the root's alone.  Returns false with PYRO_NO_MEMORY.
+ */
+bool
+flame_rows(const FlameTree *tree, const int64 *right_total,
+		   const int64 *right_self, uint32 max_rows,
+		   const Allocator *allocator, FlameRow **rows, uint32 *nrows,
+		   PyroError *error)
+{
+	RowCutter	c = {.tree = tree,.right_total = right_total,
+		.right_self = right_self,
+		.max_rows = max_rows == 0 ? PG_UINT32_MAX : max_rows,
+		.allocator = allocator,.error = error
+	};
+	FlameRow   *others;
+	uint32		deepest = 0;
+
+	if (!find_parents(&c) || !weigh_nodes(&c) || !choose_nodes(&c))
+		return false;
+	for (uint32 i = 0; i < tree->nnodes; i++)
+		deepest = Max(deepest, tree->level[i]);
+	others = new_array(&c, (size_t) deepest + 1, sizeof(FlameRow));
+	*rows = new_array(&c, (size_t) c.nrows + 1, sizeof(FlameRow));
+	if (others == NULL || *rows == NULL)
+		return false;
+	if (c.max_rows == 1)
+	{
+		(*rows)[0] = node_row(&c, 0);
+		*nrows = 1;
+		return true;
+	}
+	*nrows = write_rows(&c, *rows, others);
+	return true;
+}

@@ -1,0 +1,304 @@
+/*
+ * flamegraph_state.c
+ *	  The aggregates that make flame graphs, and operator +.
+ *
+ * Their state is a `flamegraph` as a read-write expanded object: a growing
+ * call tree.  Everything between two rows lives in it; nothing is kept in
+ * fn_extra, which is not always there.  Parallel workers and shards send it
+ * on as a flat flamegraph by themselves, since it is an SQL type.
+ */
+#include "postgres.h"
+
+#include "common/int.h"
+#include "utils/builtins.h"
+#include "utils/expandeddatum.h"
+#include "utils/memutils.h"
+
+#include "compat.h"
+#include "flame/flame_accumulate.h"
+#include "flame/flamegraph_state.h"
+#include "flame/flamegraph_type.h"
+#include "profile/aggregate_context.h"
+#include "profile/context_allocator.h"
+#include "profile/profile_type.h"
+#include "profile/sql_text.h"
+#include "pyro_ext.h"
+
+#define STATE_MAGIC		0x666C616D
+
+typedef struct FlameState
+{
+	ExpandedObjectHeader header;
+	uint32		magic;
+	MemoryContext context;		/* of the tree; shared with other states */
+	Allocator	allocator;		/* from it */
+	uint64		serial;			/* no other state has or had it */
+	bool		is_typed;		/* something has gone in */
+	FlameHeader flame;			/* strings in the context */
+	CallTree	tree;
+	struct varlena *flat;		/* made by get_flat_size, NULL if none */
+} FlameState;
+
+static const char *const state_context_name = "pyro flamegraph states";
+
+/* seed of the hash tables of call trees, different in every backend */
+static uint64 call_tree_seed;
+static uint64 last_serial = 0;
+
+void
+flamegraph_state_init(void)
+{
+	if (!pg_strong_random(&call_tree_seed, sizeof(call_tree_seed)))
+		call_tree_seed = (uint64) (uintptr_t) &call_tree_seed;
+}
+
+/* ---- the state ---- */
+
+static Size
+state_flat_size(ExpandedObjectHeader *header)
+{
+	FlameState *state = (FlameState *) header;
+
+	if (state->flat == NULL)
+	{
+		MemoryContext old = MemoryContextSwitchTo(state->context);
+
+		state->flat = flamegraph_make(&state->tree, &state->flame);
+		MemoryContextSwitchTo(old);
+	}
+	return VARSIZE(state->flat);
+}
+
+static void
+state_flatten_into(ExpandedObjectHeader *header, void *result,
+				   Size allocated_size)
+{
+	FlameState *state = (FlameState *) header;
+
+	Assert(state->flat != NULL && VARSIZE(state->flat) == allocated_size);
+	memcpy(result, state->flat, allocated_size);
+}
+
+static const ExpandedObjectMethods state_methods = {
+	state_flat_size, state_flatten_into
+};
+
+/* The state that an expanded datum is, or NULL when it is something else. */
+static FlameState *
+state_from_datum(Datum datum)
+{
+	FlameState *state;
+
+	if (!VARATT_IS_EXTERNAL_EXPANDED(DatumGetPointer(datum)))
+		return NULL;
+	state = (FlameState *) DatumGetEOHP(datum);
+	return state->header.eoh_methods == &state_methods &&
+		state->magic == STATE_MAGIC ? state : NULL;
+}
+
+static FlameState *
+new_state(MemoryContext context)
+{
+	FlameState *state = MemoryContextAllocZero(context, sizeof(FlameState));
+	PyroError	error;
+
+	EOH_init_header(&state->header, &state_methods, context);
+	state->magic = STATE_MAGIC;
+	state->context = context;
+	state->allocator = context_allocator(context);
+	state->serial = ++last_serial;
+	state->flame.type = state->flame.unit = string_ref("", 0);
+	pyro_check(call_tree_init(&state->tree, &state->allocator,
+							  call_tree_seed, &error), &error);
+	return state;
+}
+
+/* The state is about to change: its flat form is no longer true. */
+static void
+drop_flat(FlameState *state)
+{
+	if (state->flat != NULL)
+		pfree(state->flat);
+	state->flat = NULL;
+}
+
+static StringRef
+copy_string(FlameState *state, StringRef string)
+{
+	char	   *copy = MemoryContextAlloc(state->context, string.length + 1);
+
+	memcpy(copy, string.data, string.length);
+	return string_ref(copy, string.length);
+}
+
+/* The state has a sample type from the first thing on that goes in. */
+static void
+check_type(FlameState *state, StringRef type, StringRef unit)
+{
+	if (!state->is_typed)
+	{
+		state->flame.type = copy_string(state, type);
+		state->flame.unit = copy_string(state, unit);
+		state->is_typed = true;
+		return;
+	}
+	if (!string_ref_equal(state->flame.type, type) ||
+		!string_ref_equal(state->flame.unit, unit))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("cannot add values of different sample types: \"%s/%s\" and \"%s/%s\"",
+						sql_cstring_readable(state->flame.type),
+						sql_cstring_readable(state->flame.unit),
+						sql_cstring_readable(type),
+						sql_cstring_readable(unit)),
+				 errhint("Name one sample type that all profiles have, or group by it.")));
+}
+
+static void
+add_counts(FlameState *state, int64 nprofiles, int64 duration_nanos)
+{
+	if (pg_add_s64_overflow(state->flame.nprofiles, nprofiles,
+							&state->flame.nprofiles) ||
+		pg_add_s64_overflow(state->flame.duration_nanos, duration_nanos,
+							&state->flame.duration_nanos))
+		ereport(ERROR,
+				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+				 errmsg("sum of the durations of profiles is out of range")));
+}
+
+static void
+add_profile(FlameState *state, Datum datum, text *sample_type)
+{
+	Profile    *profile = profile_open(datum);
+	Allocator	scratch = context_allocator(CurrentMemoryContext);
+	int			type = profile_choose_type(&profile->header, sample_type);
+	SampleType	chosen = profile->header.sample_types[type];
+	ProfileView view = {.stacks = profile->stacks,
+		.nsamples = profile->header.nsamples,
+		.sample_node = profile->sample_node,
+		.values = profile->values[type]
+	};
+	PyroError	error;
+
+	drop_flat(state);
+	check_type(state, chosen.type, chosen.unit);
+	add_counts(state, 1, Max(profile->header.duration_nanos, 0));
+	pyro_check(call_tree_add_view(&state->tree, state->serial, &view,
+								  &scratch, &error), &error);
+}
+
+static void
+add_flamegraph(FlameState *state, Datum datum)
+{
+	FlameTree  *tree = flamegraph_open(datum);
+	Allocator	scratch = context_allocator(CurrentMemoryContext);
+	PyroError	error;
+
+	drop_flat(state);
+	/* a tree that nothing went into fits everything */
+	if (tree->type.length > 0 || tree->unit.length > 0 || tree->nnodes > 1)
+		check_type(state, tree->type, tree->unit);
+	add_counts(state, tree->nprofiles, tree->duration_nanos);
+	pyro_check(call_tree_add_flame(&state->tree, tree, &scratch, &error),
+			   &error);
+}
+
+/*
+ * The state to add to: argument 0 where that is one in an aggregate, else a
+ * new one that begins with it.
+ */
+static FlameState *
+state_to_change(FunctionCallInfo fcinfo, bool in_aggregate,
+				MemoryContext aggcontext)
+{
+	FlameState *state;
+
+	if (in_aggregate && !PG_ARGISNULL(0) &&
+		VARATT_IS_EXTERNAL_EXPANDED_RW(DatumGetPointer(PG_GETARG_DATUM(0))))
+	{
+		state = state_from_datum(PG_GETARG_DATUM(0));
+		if (state != NULL)
+			return state;
+	}
+	state = new_state(in_aggregate ?
+					  aggregate_state_context(aggcontext, state_context_name) :
+					  CurrentMemoryContext);
+	if (!PG_ARGISNULL(0))
+		add_flamegraph(state, PG_GETARG_DATUM(0));
+	return state;
+}
+
+/* What a transition returns: the state, or flat outside of aggregates. */
+static Datum
+changed_state(FlameState *state, bool in_aggregate)
+{
+	if (in_aggregate)
+		return EOHPGetRWDatum(&state->header);
+	return PointerGetDatum(flamegraph_make(&state->tree, &state->flame));
+}
+
+PYRO_FUNCTION(flamegraph_accum);
+/*
+ * Add a profile: (state, profile) or (state, profile, sample type).
+ */
+Datum
+flamegraph_accum(PG_FUNCTION_ARGS)
+{
+	MemoryContext aggcontext = NULL;
+	bool		in_aggregate = AggCheckCallContext(fcinfo, &aggcontext) != 0;
+	FlameState *state;
+	text	   *sample_type = NULL;
+
+	if (PG_ARGISNULL(1))
+	{
+		if (PG_ARGISNULL(0))
+			PG_RETURN_NULL();
+		PG_RETURN_DATUM(PG_GETARG_DATUM(0));
+	}
+	if (PG_NARGS() > 2 && !PG_ARGISNULL(2))
+		sample_type = PG_GETARG_TEXT_PP(2);
+	state = state_to_change(fcinfo, in_aggregate, aggcontext);
+	add_profile(state, PG_GETARG_DATUM(1), sample_type);
+	return changed_state(state, in_aggregate);
+}
+
+PYRO_FUNCTION(flamegraph_combine);
+/*
+ * Add a flame graph: the combine function, the transition function of
+ * flamegraph_merge, and operator +.
+ */
+Datum
+flamegraph_combine(PG_FUNCTION_ARGS)
+{
+	MemoryContext aggcontext = NULL;
+	bool		in_aggregate = AggCheckCallContext(fcinfo, &aggcontext) != 0;
+	FlameState *state;
+
+	if (PG_ARGISNULL(1))
+	{
+		if (PG_ARGISNULL(0))
+			PG_RETURN_NULL();
+		PG_RETURN_DATUM(PG_GETARG_DATUM(0));
+	}
+	state = state_to_change(fcinfo, in_aggregate, aggcontext);
+	add_flamegraph(state, PG_GETARG_DATUM(1));
+	return changed_state(state, in_aggregate);
+}
+
+PYRO_FUNCTION(flamegraph_final);
+/*
+ * The flat flame graph; an empty one where nothing went in.  The state stays
+ * as it is: windows and shared states come here more than once.
+ */
+Datum
+flamegraph_final(PG_FUNCTION_ARGS)
+{
+	FlameState *state;
+
+	if (PG_ARGISNULL(0))
+		PG_RETURN_POINTER(flamegraph_make_empty());
+	state = state_from_datum(PG_GETARG_DATUM(0));
+	if (state == NULL)
+		PG_RETURN_DATUM(PointerGetDatum(PG_DETOAST_DATUM(PG_GETARG_DATUM(0))));
+	PG_RETURN_POINTER(flamegraph_make(&state->tree, &state->flame));
+}

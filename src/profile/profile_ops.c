@@ -1,0 +1,214 @@
+/*
+ * profile_ops.c
+ *	  Operators of `profile`: equality and order of content, membership.
+ */
+#include "postgres.h"
+
+#include "utils/memutils.h"
+
+#include "compat.h"
+#include "profile/context_allocator.h"
+#include "profile/profile_flat.h"
+#include "profile/profile_type.h"
+#include "profile/sql_text.h"
+#include "pyro_ext.h"
+
+/* ---- equality ---- */
+
+/* The content hash of a datum, from its first bytes. */
+static uint64
+content_hash(Datum datum)
+{
+	struct varlena *slice = PG_DETOAST_DATUM_SLICE(datum, 0,
+												   sizeof(ProfileFlatHead));
+	ProfileFlatHead head;
+	size_t		head_size;
+	PyroError	error;
+
+	pyro_check(profile_flat_head_size((uint8 *) VARDATA_ANY(slice),
+									  VARSIZE_ANY_EXHDR(slice), &head_size,
+									  &error), &error);
+	memcpy(&head, VARDATA_ANY(slice), sizeof(head));
+	return head.content_hash;
+}
+
+static void
+open_content(Datum datum, StringRef *head, StringRef *payload)
+{
+	struct varlena *flat = PG_DETOAST_DATUM_PACKED(datum);
+	Allocator	allocator = context_allocator(CurrentMemoryContext);
+	uint64		hash;
+	PyroError	error;
+
+	pyro_check(profile_flat_content((uint8 *) VARDATA_ANY(flat),
+									VARSIZE_ANY_EXHDR(flat), &allocator,
+									&hash, head, payload, &error), &error);
+}
+
+/*
+ * Compare contents: by hash, and where the hashes are equal by bytes.  The
+ * order means nothing, but it is total and the same everywhere.
+ *
+ * Sorting calls this many times in one memory context, so it leaves nothing
+ * there.
+ */
+static int
+compare_content(Datum a, Datum b)
+{
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext,
+												  "pyro profile comparison",
+												  ALLOCSET_SMALL_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(context);
+	uint64		hash_a = content_hash(a);
+	uint64		hash_b = content_hash(b);
+	int			order;
+
+	if (hash_a != hash_b)
+		order = hash_a < hash_b ? -1 : 1;
+	else
+	{
+		StringRef	head_a;
+		StringRef	head_b;
+		StringRef	payload_a;
+		StringRef	payload_b;
+
+		open_content(a, &head_a, &payload_a);
+		open_content(b, &head_b, &payload_b);
+		order = string_ref_compare(head_a, head_b);
+		if (order == 0)
+			order = string_ref_compare(payload_a, payload_b);
+	}
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(context);
+	return order;
+}
+
+#define COMPARISON(name, condition) \
+	PYRO_FUNCTION(name); \
+	Datum \
+	name(PG_FUNCTION_ARGS) \
+	{ \
+		int			order = compare_content(PG_GETARG_DATUM(0), \
+											PG_GETARG_DATUM(1)); \
+		PG_RETURN_BOOL(condition); \
+	}
+
+COMPARISON(profile_eq, order == 0)
+COMPARISON(profile_ne, order != 0)
+COMPARISON(profile_lt, order < 0)
+COMPARISON(profile_le, order <= 0)
+COMPARISON(profile_gt, order > 0)
+COMPARISON(profile_ge, order >= 0)
+
+PYRO_FUNCTION(profile_cmp);
+Datum
+profile_cmp(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_INT32(compare_content(PG_GETARG_DATUM(0), PG_GETARG_DATUM(1)));
+}
+
+PYRO_FUNCTION(profile_hash);
+Datum
+profile_hash(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_INT32((int32) content_hash(PG_GETARG_DATUM(0)));
+}
+
+PYRO_FUNCTION(profile_hash_extended);
+/*
+ * With seed 0 its low half is profile_hash(), as PostgreSQL requires.
+ */
+Datum
+profile_hash_extended(PG_FUNCTION_ARGS)
+{
+	uint64		seed = (uint64) PG_GETARG_INT64(1);
+	uint64		hash = content_hash(PG_GETARG_DATUM(0));
+
+	PG_RETURN_INT64((int64) (hash ^ seed * UINT64CONST(0x9E3779B97F4A7C15)));
+}
+
+/* ---- membership ---- */
+
+/* Is a string the name of some function?  Both are in order. */
+static bool
+names_function(const StackDictionary *stacks, uint32 string)
+{
+	uint32		low = 0;
+	uint32		high = stacks->nfunctions;
+
+	while (low < high)
+	{
+		uint32		middle = low + (high - low) / 2;
+
+		if (stacks->functions[middle].name < string)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < stacks->nfunctions && stacks->functions[low].name == string;
+}
+
+PYRO_FUNCTION(profile_contains);
+/*
+ * Does the profile have a function of exactly this name?
+ */
+Datum
+profile_contains(PG_FUNCTION_ARGS)
+{
+	Profile    *profile = profile_open(PG_GETARG_DATUM(0));
+	const StackDictionary *stacks = profile->stacks;
+	text	   *name = PG_GETARG_TEXT_PP(1);
+	StringRef	wanted = sql_text_to_ref(name);
+	uint32		low = 0;
+	uint32		high = stacks->nstrings;
+
+	while (low < high)
+	{
+		uint32		middle = low + (high - low) / 2;
+
+		if (string_ref_compare(stacks->strings[middle], wanted) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	if (wanted.length > 0 && low < stacks->nstrings &&
+		string_ref_equal(stacks->strings[low], wanted) &&
+		names_function(stacks, low))
+		PG_RETURN_BOOL(true);
+
+	/* a name that is not valid UTF-8 is known by its readable form */
+	if (profile->header.has_unreadable)
+		for (uint32 i = 0; i < stacks->nfunctions; i++)
+		{
+			text	   *shown = sql_text_readable(stacks->strings[stacks->functions[i].name]);
+
+			if (string_ref_equal(sql_text_to_ref(shown), wanted) &&
+				wanted.length > 0)
+				PG_RETURN_BOOL(true);
+		}
+	PG_RETURN_BOOL(false);
+}
+
+PYRO_FUNCTION(profile_matches);
+/*
+ * Does the name of some function match this regular expression?
+ */
+Datum
+profile_matches(PG_FUNCTION_ARGS)
+{
+	const StackDictionary *stacks = profile_open(PG_GETARG_DATUM(0))->stacks;
+	text	   *regex = PG_GETARG_TEXT_PP(1);
+	uint32		last = 0;
+
+	/* even where there is nothing to match, a malformed one is an error */
+	sql_text_matches(regex, string_ref("", 0));
+	for (uint32 i = 0; i < stacks->nfunctions; i++)
+	{
+		if (stacks->functions[i].name == last)
+			continue;
+		last = stacks->functions[i].name;
+		if (sql_text_matches(regex, stacks->strings[last]))
+			PG_RETURN_BOOL(true);
+	}
+	PG_RETURN_BOOL(false);
+}

@@ -1,0 +1,18 @@
+/*
+ * profile_type.h
+ *	  The SQL type `profile`: from a datum to a Profile and back.
+ */
+#ifndef PYRO_PROFILE_TYPE_H
+#define PYRO_PROFILE_TYPE_H
+
+#include "profile/profile.h"
+
+extern void profile_type_init(void);
+extern ProfileLimits profile_limits(void);
+extern Profile *profile_open(Datum datum);
+extern ProfileHeader *profile_open_header(Datum datum);
+extern Datum profile_to_datum(const Profile *profile);
+extern bytea *profile_to_gzip(const Profile *profile);
+extern int	profile_choose_type(const ProfileHeader *header, text *name);
+
+#endif							/* PYRO_PROFILE_TYPE_H */

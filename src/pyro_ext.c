@@ -1,0 +1,23 @@
+/*
+ * pyro_ext.c
+ *	  The module's entry: what each part sets up when the library is loaded.
+ */
+#include "postgres.h"
+
+#include "utils/guc.h"
+
+#include "flame/flamegraph_state.h"
+#include "profile/profile_type.h"
+#include "pyro_ext.h"
+
+PG_MODULE_MAGIC;
+
+PGDLLEXPORT void _PG_init(void);
+
+void
+_PG_init(void)
+{
+	profile_type_init();
+	flamegraph_state_init();
+	MarkGUCPrefixReserved("pyro");
+}

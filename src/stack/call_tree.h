@@ -1,0 +1,64 @@
+/*
+ * call_tree.h
+ *	  A growing call tree by function name: where stacks are added up.
+ *
+ * Node 0 is the root; a node is known by its parent and its name.  Every node
+ * keeps its own self value, inner ones too, so that trees can be added again.
+ */
+#ifndef PYRO_CALL_TREE_H
+#define PYRO_CALL_TREE_H
+
+#include "stack/allocator.h"
+#include "stack/pyro_error.h"
+#include "stack/stack_dictionary.h"
+
+typedef struct CallTreeSlot
+{
+	uint32		parent;
+	uint32		name;
+	uint32		node;			/* 0: free */
+} CallTreeSlot;
+
+typedef struct CallTree
+{
+	const Allocator *allocator;
+	uint64		seed;			/* of its hash tables */
+
+	uint32		nnodes;
+	size_t		node_capacity;
+	uint32	   *parent;			/* before the node itself */
+	uint32	   *name;
+	int64	   *self;
+	CallTreeSlot *slots;		/* children by parent and name */
+	uint32		slot_mask;
+
+	uint32		nnames;
+	size_t		name_capacity;
+	StringRef  *names;			/* bytes are ours */
+	uint32	   *name_hash;
+	uint32	   *name_slots;		/* name + 1, or 0 */
+	uint32		name_slot_mask;
+	char	   *name_bytes;		/* the chunk that new names go into */
+	size_t		name_bytes_left;
+} CallTree;
+
+/* More nodes than this make no tree that a datum could hold. */
+#define CALL_TREE_MAX_NODES		((uint32) 1 << 25)
+
+/* What a node of a dictionary's stack trie has not been mapped to yet. */
+#define CALL_TREE_UNMAPPED		PG_UINT32_MAX
+
+extern bool call_tree_init(CallTree *tree, const Allocator *allocator,
+						   uint64 seed, PyroError *error);
+extern bool call_tree_intern(CallTree *tree, StringRef name, uint32 *id,
+							 PyroError *error);
+extern bool call_tree_child(CallTree *tree, uint32 parent, uint32 name,
+							uint32 *child, PyroError *error);
+extern bool call_tree_add_self(CallTree *tree, uint32 node, int64 value,
+							   PyroError *error);
+extern bool call_tree_map_stacks(CallTree *tree,
+								 const StackDictionary *stacks,
+								 const bool *needed, uint32 *target,
+								 const Allocator *scratch, PyroError *error);
+
+#endif							/* PYRO_CALL_TREE_H */
