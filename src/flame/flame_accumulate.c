@@ -55,29 +55,85 @@ add_values(CallTree *tree, const ProfileView *view, const uint32 *target,
 	return true;
 }
 
-/* A dictionary of its own: map its whole trie, then forget it. */
+/* Nodes on the way to some sample with a value, in order of depth. */
+static bool
+needed_nodes(const ProfileView *view, const Allocator *allocator,
+			 uint32 **nodes, uint32 *nnodes, PyroError *error)
+{
+	const StackDictionary *stacks = view->stacks;
+	bool	   *needed = allocate_array(allocator, stacks->nnodes,
+										sizeof(bool));
+	uint32		deepest = 0;
+	uint32		sum = 0;
+	uint32	   *start;
+
+	*nodes = allocate_array(allocator, stacks->nnodes, sizeof(uint32));
+	if (needed == NULL || *nodes == NULL)
+		return pyro_fail_memory(error);
+	memset(needed, 0, stacks->nnodes * sizeof(bool));
+	for (uint32 i = 0; i < view->nsamples; i++)
+		needed[view->sample_node[i]] |= view->values[i] != 0;
+	for (uint32 node = stacks->nnodes; node-- > 1;)
+	{
+		needed[stacks->node_parent[node]] |= needed[node];
+		deepest = Max(deepest, stacks->node_depth[node]);
+	}
+
+	/* counting sort by depth */
+	start = allocate_array(allocator, (size_t) deepest + 1, sizeof(uint32));
+	if (start == NULL)
+		return pyro_fail_memory(error);
+	memset(start, 0, ((size_t) deepest + 1) * sizeof(uint32));
+	for (uint32 node = 1; node < stacks->nnodes; node++)
+		start[stacks->node_depth[node]] += needed[node];
+	for (uint32 depth = 0; depth <= deepest; depth++)
+	{
+		uint32		count = start[depth];
+
+		start[depth] = sum;
+		sum += count;
+	}
+	for (uint32 node = 1; node < stacks->nnodes; node++)
+		if (needed[node])
+			(*nodes)[start[stacks->node_depth[node]]++] = node;
+	*nnodes = sum;
+	return true;
+}
+
+/* A dictionary of its own: map its trie, then forget it. */
 static bool
 add_own_view(CallTree *tree, const ProfileView *view,
 			 const Allocator *allocator, PyroError *error)
 {
 	const StackDictionary *stacks = view->stacks;
-	bool	   *needed = allocate_array(allocator, stacks->nnodes,
-										sizeof(bool));
 	uint32	   *target = allocate_array(allocator, stacks->nnodes,
 										sizeof(uint32));
+	FrameNames	names;
+	uint32	   *nodes;
+	uint32		nnodes = 0;
 
-	if (needed == NULL || target == NULL)
+	if (target == NULL)
 		return pyro_fail_memory(error);
-	memset(needed, 0, stacks->nnodes * sizeof(bool));
-	memset(target, 0xFF, stacks->nnodes * sizeof(uint32));
-	for (uint32 i = 0; i < view->nsamples; i++)
-		needed[view->sample_node[i]] |= view->values[i] != 0;
-	for (uint32 node = stacks->nnodes; node-- > 1;)
-		needed[stacks->node_parent[node]] |= needed[node];
-	return call_tree_map_stacks(tree, stacks, needed, target, allocator,
-								error) &&
+	memset(target, 0, stacks->nnodes * sizeof(uint32));
+	return needed_nodes(view, allocator, &nodes, &nnodes, error) &&
+		call_tree_name_frames(tree, stacks, nodes, nnodes, allocator, &names,
+							  error) &&
+		call_tree_map_nodes(tree, stacks, &names, nodes, nnodes, target,
+							error) &&
 		add_values(tree, view, target, error);
 }
+
+static int
+compare_nodes(const void *x, const void *y)
+{
+	uint32		a = *(const uint32 *) x;
+	uint32		b = *(const uint32 *) y;
+
+	return a < b ? -1 : a > b;
+}
+
+/* Stands for a target that is about to be made. */
+#define PENDING		(CALL_TREE_UNMAPPED - 1)
 
 /*
  * A shared dictionary: map only what these samples touch for the first time
@@ -85,40 +141,35 @@ add_own_view(CallTree *tree, const ProfileView *view,
  */
 static bool
 add_shared_view(CallTree *tree, uint64 serial, const ProfileView *view,
-				const Allocator *allocator, PyroError *error)
+				PyroError *error)
 {
 	const StackDictionary *stacks = view->stacks;
 	StackScratch *scratch = view->scratch;
-	bool	   *needed = NULL;
+	uint32		first;
 
 	take_scratch(scratch, serial);
+	scratch->target[0] = 0;
+	first = scratch->ntouched;
 	for (uint32 i = 0; i < view->nsamples; i++)
 	{
 		uint32		node = view->sample_node[i];
 
-		if (view->values[i] == 0 ||
-			scratch->target[node] != CALL_TREE_UNMAPPED)
-			continue;
-		if (needed == NULL)
-		{
-			needed = allocate_array(allocator, stacks->nnodes, sizeof(bool));
-			if (needed == NULL)
-				return pyro_fail_memory(error);
-			memset(needed, 0, stacks->nnodes * sizeof(bool));
-		}
-		while (!needed[node] &&
+		while (view->values[i] != 0 &&
 			   scratch->target[node] == CALL_TREE_UNMAPPED)
 		{
-			needed[node] = true;
+			scratch->target[node] = PENDING;
 			scratch->touched[scratch->ntouched++] = node;
 			node = stacks->node_parent[node];
 		}
 	}
-	if (needed != NULL &&
-		!call_tree_map_stacks(tree, stacks, needed, scratch->target,
-							  allocator, error))
+	/* parents stand before their children */
+	qsort(scratch->touched + first, scratch->ntouched - first,
+		  sizeof(uint32), compare_nodes);
+	if (!call_tree_map_nodes(tree, stacks, NULL, scratch->touched + first,
+							 scratch->ntouched - first, scratch->target,
+							 error))
 	{
-		scratch->owner = 0;		/* what is mapped is half done */
+		scratch->owner = 0;		/* what is pending is nowhere */
 		return false;
 	}
 	return add_values(tree, view, scratch->target, error);
@@ -141,5 +192,5 @@ call_tree_add_view(CallTree *tree, uint64 serial, const ProfileView *view,
 {
 	if (view->scratch == NULL)
 		return add_own_view(tree, view, allocator, error);
-	return add_shared_view(tree, serial, view, allocator, error);
+	return add_shared_view(tree, serial, view, error);
 }

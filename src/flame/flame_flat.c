@@ -83,7 +83,7 @@ choose_names(FlatBuilder *b)
 
 	b->name_rank = new_array(b, tree->nnames, sizeof(uint32));
 	b->name_order = new_array(b, tree->nnames, sizeof(uint32));
-	entries = new_array(b, tree->nnames, sizeof(SequenceEntry));
+	entries = new_array(b, 2 * (size_t) tree->nnames, sizeof(SequenceEntry));
 	same = new_array(b, tree->nnames, sizeof(bool));
 	if (b->name_rank == NULL || b->name_order == NULL || entries == NULL ||
 		same == NULL)

@@ -91,7 +91,7 @@ reserve_scratch(Canonicaliser *c, size_t n)
 		c->allocator->release(c->allocator->owner, c->same);
 		c->capacity = 0;
 	}
-	c->entries = new_array(c, n, sizeof(SequenceEntry));
+	c->entries = new_array(c, 2 * n, sizeof(SequenceEntry));
 	c->items = new_array(c, n, sizeof(uint32));
 	c->same = new_array(c, n, sizeof(bool));
 	if (c->entries == NULL || c->items == NULL || c->same == NULL)
@@ -353,7 +353,10 @@ string_is_readable(StringRef string)
 				continue;
 			}
 		}
-		n = utf8_sequence_length(bytes + i, string.length - i);
+		if (bytes[i] >= 1 && bytes[i] < 0x80)
+			n = 1;
+		else
+			n = utf8_sequence_length(bytes + i, string.length - i);
 		if (n == 0)
 			return false;
 		i += n;

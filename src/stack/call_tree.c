@@ -2,8 +2,8 @@
  * call_tree.c
  *	  A growing call tree by function name.
  *
- * Adding a profile walks its stack trie once, in pre-order, with one probe a
- * trie node: a trie has a tenth of the frames of its stacks.  Memory comes in
+ * Adding a profile walks its stack trie once, with one probe a trie node: a
+ * trie has a tenth of the frames of its stacks.  Memory comes in
  * a few arrays that double, so that a small tree stays small and many of them
  * can share one memory context.
  */
@@ -50,12 +50,12 @@ call_tree_init(CallTree *tree, const Allocator *allocator, uint64 seed,
 	tree->slots = allocate_array(allocator, INITIAL_SLOTS,
 								 sizeof(CallTreeSlot));
 	tree->name_slots = allocate_array(allocator, INITIAL_SLOTS,
-									  sizeof(uint32));
+									  sizeof(CallTreeNameSlot));
 	if (tree->parent == NULL || tree->name == NULL || tree->self == NULL ||
 		tree->slots == NULL || tree->name_slots == NULL)
 		return pyro_fail_memory(error);
 	memset(tree->slots, 0, INITIAL_SLOTS * sizeof(CallTreeSlot));
-	memset(tree->name_slots, 0, INITIAL_SLOTS * sizeof(uint32));
+	memset(tree->name_slots, 0, INITIAL_SLOTS * sizeof(CallTreeNameSlot));
 	tree->slot_mask = tree->name_slot_mask = INITIAL_SLOTS - 1;
 	tree->parent[0] = tree->name[0] = 0;
 	tree->self[0] = 0;
@@ -65,24 +65,34 @@ call_tree_init(CallTree *tree, const Allocator *allocator, uint64 seed,
 
 /* ---- names ---- */
 
-/* Twice the slots, filled from the names. */
+/* Tables double when they are three quarters full. */
+static inline bool
+is_crowded(uint32 used, uint32 mask)
+{
+	return (uint64) used * 4 > (uint64) mask * 3;
+}
+
+/* Twice the slots, filled from the old ones. */
 static bool
 grow_name_slots(CallTree *tree, PyroError *error)
 {
 	size_t		nslots = ((size_t) tree->name_slot_mask + 1) * 2;
-	uint32	   *slots = allocate_array(tree->allocator, nslots,
-									   sizeof(uint32));
+	CallTreeNameSlot *slots = allocate_array(tree->allocator, nslots,
+											 sizeof(CallTreeNameSlot));
 
 	if (slots == NULL)
 		return pyro_fail_memory(error);
-	memset(slots, 0, nslots * sizeof(uint32));
-	for (uint32 i = 0; i < tree->nnames; i++)
+	memset(slots, 0, nslots * sizeof(CallTreeNameSlot));
+	for (uint32 i = 0; i <= tree->name_slot_mask; i++)
 	{
-		uint32		at = tree->name_hash[i] & (nslots - 1);
+		CallTreeNameSlot *slot = &tree->name_slots[i];
+		uint32		at = slot->hash & (nslots - 1);
 
-		while (slots[at] != 0)
+		if (slot->name == 0)
+			continue;
+		while (slots[at].name != 0)
 			at = (at + 1) & (nslots - 1);
-		slots[at] = i + 1;
+		slots[at] = *slot;
 	}
 	release(tree, tree->name_slots);
 	tree->name_slots = slots;
@@ -116,20 +126,55 @@ keep_name(CallTree *tree, StringRef name, StringRef *kept, PyroError *error)
 	return true;
 }
 
-static bool
-add_name(CallTree *tree, StringRef name, uint32 hash, PyroError *error)
+static pg_noinline bool
+add_name(CallTree *tree, StringRef name, uint32 hash, uint32 at,
+		 PyroError *error)
 {
-	size_t		capacity = tree->name_capacity;
-
 	if (!grow_array(tree->allocator, (void **) &tree->names, tree->nnames,
-					&capacity, tree->nnames + 1, sizeof(StringRef)) ||
-		!grow_array(tree->allocator, (void **) &tree->name_hash, tree->nnames,
-					&tree->name_capacity, tree->nnames + 1, sizeof(uint32)))
+					&tree->name_capacity, tree->nnames + 1,
+					sizeof(StringRef)))
 		return pyro_fail_memory(error);
 	if (!keep_name(tree, name, &tree->names[tree->nnames], error))
 		return false;
-	tree->name_hash[tree->nnames++] = hash;
+	tree->name_slots[at] = (CallTreeNameSlot)
+	{
+		hash, ++tree->nnames
+	};
+	if (is_crowded(tree->nnames, tree->name_slot_mask))
+		return grow_name_slots(tree, error);
 	return true;
+}
+
+static inline uint32
+hash_name(const CallTree *tree, StringRef name)
+{
+	return (uint32) hash_bytes64(name.data, name.length, tree->seed);
+}
+
+/* The number of a name whose hash is known. */
+static inline bool
+intern_hashed(CallTree *tree, StringRef name, uint32 hash, uint32 *id,
+			  PyroError *error)
+{
+	uint32		at = hash & tree->name_slot_mask;
+
+	for (;;)
+	{
+		const CallTreeNameSlot *slot = &tree->name_slots[at];
+
+		if (slot->name == 0)
+		{
+			*id = tree->nnames;
+			return add_name(tree, name, hash, at, error);
+		}
+		if (slot->hash == hash &&
+			string_ref_equal(tree->names[slot->name - 1], name))
+		{
+			*id = slot->name - 1;
+			return true;
+		}
+		at = (at + 1) & tree->name_slot_mask;
+	}
 }
 
 /*
@@ -139,25 +184,7 @@ bool
 call_tree_intern(CallTree *tree, StringRef name, uint32 *id,
 				 PyroError *error)
 {
-	uint32		hash = (uint32) hash_bytes64(name.data, name.length,
-											 tree->seed);
-	uint32		at = hash & tree->name_slot_mask;
-
-	while (tree->name_slots[at] != 0)
-	{
-		*id = tree->name_slots[at] - 1;
-		if (tree->name_hash[*id] == hash &&
-			string_ref_equal(tree->names[*id], name))
-			return true;
-		at = (at + 1) & tree->name_slot_mask;
-	}
-	*id = tree->nnames;
-	if (!add_name(tree, name, hash, error))
-		return false;
-	tree->name_slots[at] = *id + 1;
-	if ((uint64) tree->nnames * 2 > tree->name_slot_mask)
-		return grow_name_slots(tree, error);
-	return true;
+	return intern_hashed(tree, name, hash_name(tree, name), id, error);
 }
 
 /* ---- nodes ---- */
@@ -226,7 +253,7 @@ add_child(CallTree *tree, uint32 parent, uint32 name, uint32 at,
 	{
 		parent, name, *child
 	};
-	if ((uint64) tree->nnodes * 2 > tree->slot_mask)
+	if (is_crowded(tree->nnodes, tree->slot_mask))
 		return grow_slots(tree, error);
 	return true;
 }
@@ -271,14 +298,6 @@ call_tree_add_self(CallTree *tree, uint32 node, int64 value,
 
 /* ---- stacks ---- */
 
-/* Names of a dictionary's frames in a tree: number + 1, 0: not yet known. */
-typedef struct FrameNames
-{
-	uint32	   *of_line;		/* per line */
-	uint32	   *of_function;	/* per function */
-	uint32	   *of_location;	/* per location without lines */
-} FrameNames;
-
 /*
  * The name of a frame without a function, as pprof writes it
  * (NodeInfo.NameComponents): the mapped file in brackets, or <unknown>.
@@ -300,96 +319,169 @@ intern_unsymbolised(CallTree *tree, StringRef file, uint32 *id,
 							error);
 }
 
-/* Find the name of one frame of a location and note it in *known. */
-static pg_noinline bool
+/* The name of one frame of a location, looked up by its bytes. */
+static bool
 intern_frame(CallTree *tree, const StackDictionary *stacks,
-			 const StackLocation *location, uint32 frame, FrameNames *names,
-			 uint32 *known, PyroError *error)
+			 const StackLocation *location, uint32 frame, uint32 *id,
+			 PyroError *error)
 {
 	StringRef	name = stack_frame_name(stacks, location, frame);
-	uint32		id;
 
-	if (name.length == 0)
-	{
-		name = stack_unsymbolised_name(stacks, location);
-		if (!intern_unsymbolised(tree, name, &id, error))
-			return false;
-		*known = id + 1;
-	}
-	else
-	{
-		uint32		function = stacks->lines[location->line_start + frame].function - 1;
-
-		if (names->of_function[function] == 0)
-		{
-			if (!call_tree_intern(tree, name, &id, error))
-				return false;
-			names->of_function[function] = id + 1;
-		}
-		*known = names->of_function[function];
-	}
-	return true;
+	if (name.length > 0)
+		return call_tree_intern(tree, name, id, error);
+	return intern_unsymbolised(tree,
+							   stack_unsymbolised_name(stacks, location), id,
+							   error);
 }
 
-static bool
-init_frame_names(FrameNames *names, const StackDictionary *stacks,
-				 const Allocator *scratch, PyroError *error)
+/* Which locations and, through them, functions some nodes stand for. */
+static void
+mark_used(const StackDictionary *stacks, const uint32 *nodes, uint32 nnodes,
+		  bool *location_used, bool *function_used)
 {
-	size_t		n = (size_t) stacks->nlines + stacks->nfunctions +
-		stacks->nlocations;
-	uint32	   *all = allocate_array(scratch, n, sizeof(uint32));
+	memset(location_used, 0, stacks->nlocations * sizeof(bool));
+	memset(function_used, 0, (stacks->nfunctions + 1) * sizeof(bool));
+	for (uint32 i = 0; i < nnodes; i++)
+		location_used[stacks->node_location[nodes[i]]] = true;
+	for (uint32 i = 0; i < stacks->nlocations; i++)
+	{
+		const StackLine *line = &stacks->lines[stacks->locations[i].line_start];
 
-	if (all == NULL)
-		return pyro_fail_memory(error);
-	memset(all, 0, n * sizeof(uint32));
-	names->of_line = all;
-	names->of_function = all + stacks->nlines;
-	names->of_location = names->of_function + stacks->nfunctions;
-	return true;
+		if (location_used[i])
+			for (uint32 k = 0; k < stacks->locations[i].nlines; k++)
+				function_used[line[k].function] = true;
+	}
 }
 
 /*
- * Make the path of every needed node of a stack trie.
+ * Look up the names of all frames that some nodes of a trie stand for.
  *
- * needed[node]: whether the node is; a node's ancestors then are, too.
- * target[node] becomes the node of the tree that the trie node's innermost
- * frame stands at; those not needed are left as they are, and so are those
- * that have a target already (anything but CALL_TREE_UNMAPPED).  Both have
- * stacks->nnodes elements.  scratch: memory that is not needed afterwards.
+ * In loops of their own, over functions in order of their names: first all
+ * hashes, then all slots, so that the processor can work on many lookups at
+ * once.  names: its arrays come from scratch.
+ */
+bool
+call_tree_name_frames(CallTree *tree, const StackDictionary *stacks,
+					  const uint32 *nodes, uint32 nnodes,
+					  const Allocator *scratch, FrameNames *names,
+					  PyroError *error)
+{
+	const StackFunction *functions = stacks->functions;
+	bool	   *location_used = allocate_array(scratch, stacks->nlocations,
+											   sizeof(bool));
+	bool	   *function_used = allocate_array(scratch,
+											   (size_t) stacks->nfunctions + 1,
+											   sizeof(bool));
+
+	names->of_function = allocate_array(scratch, stacks->nfunctions,
+										sizeof(uint32));
+	names->of_location = allocate_array(scratch, stacks->nlocations,
+										sizeof(uint32));
+	if (location_used == NULL || function_used == NULL ||
+		names->of_function == NULL || names->of_location == NULL)
+		return pyro_fail_memory(error);
+	mark_used(stacks, nodes, nnodes, location_used, function_used);
+	for (uint32 i = 0; i < stacks->nfunctions; i++)
+		if (function_used[i + 1])
+		{
+			uint32		hash = hash_name(tree, stacks->strings[functions[i].name]);
+
+			names->of_function[i] = hash;
+			__builtin_prefetch(&tree->name_slots[hash & tree->name_slot_mask]);
+		}
+	for (uint32 i = 0; i < stacks->nfunctions; i++)
+		if (function_used[i + 1] &&
+			!intern_hashed(tree, stacks->strings[functions[i].name],
+						   names->of_function[i], &names->of_function[i],
+						   error))
+			return false;
+	for (uint32 i = 0; i < stacks->nlocations; i++)
+	{
+		const StackLocation *location = &stacks->locations[i];
+		uint32		function = location->nlines == 0 ? 0 :
+			stacks->lines[location->line_start].function;
+
+		if (!location_used[i])
+			continue;
+		if (function != 0 && functions[function - 1].name != 0)
+			names->of_location[i] = names->of_function[function - 1];
+		else if (!intern_frame(tree, stacks, location, 0,
+							   &names->of_location[i], error))
+			return false;
+	}
+	return true;
+}
+
+/* The name of a frame behind the outermost one. */
+static bool
+inlined_name(CallTree *tree, const StackDictionary *stacks,
+			 const FrameNames *names, const StackLocation *location,
+			 uint32 frame, uint32 *id, PyroError *error)
+{
+	uint32		function = stacks->lines[location->line_start + frame].function;
+
+	if (names == NULL || function == 0 ||
+		stacks->functions[function - 1].name == 0)
+		return intern_frame(tree, stacks, location, frame, id, error);
+	*id = names->of_function[function - 1];
+	return true;
+}
+
+/* Nodes between asking for a slot and looking into it. */
+#define PREFETCH_DISTANCE	8
+
+/* Ask for the slot that a node's outermost frame will be looked up in. */
+static inline void
+prefetch_slot(const CallTree *tree, const StackDictionary *stacks,
+			  const FrameNames *names, const uint32 *target, uint32 node)
+{
+	uint32		parent = target[stacks->node_parent[node]];
+	uint32		name = names->of_location[stacks->node_location[node]];
+	uint32		at = hash_numbers(parent, name, tree->seed) & tree->slot_mask;
+
+	__builtin_prefetch(&tree->slots[at]);
+}
+
+/*
+ * Make the paths of some nodes of a stack trie.
+ *
+ * nodes: nnodes of them, each behind its parent or with a parent that has a
+ * target.  target[node] becomes the node of the tree at which the trie node's
+ * innermost frame stands.  names: of these nodes' frames, or NULL to look up
+ * each by its bytes.
+ *
+ * Best in order of depth: then neighbours do not depend on each other, and
+ * what they will need can be fetched ahead.
  *
  * Returns false with PYRO_LIMIT (too many nodes) or PYRO_NO_MEMORY.
  */
 bool
-call_tree_map_stacks(CallTree *tree, const StackDictionary *stacks,
-					 const bool *needed, uint32 *target,
-					 const Allocator *scratch, PyroError *error)
+call_tree_map_nodes(CallTree *tree, const StackDictionary *stacks,
+					const FrameNames *names, const uint32 *nodes,
+					uint32 nnodes, uint32 *target, PyroError *error)
 {
-	FrameNames	names;
-
-	if (!init_frame_names(&names, stacks, scratch, error))
-		return false;
-	target[0] = 0;
-	for (uint32 node = 1; node < stacks->nnodes; node++)
+	for (uint32 i = 0; i < nnodes; i++)
 	{
+		uint32		node = nodes[i];
 		uint32		index = stacks->node_location[node];
 		const StackLocation *location = &stacks->locations[index];
-		uint32		nframes = stack_location_frames(location);
-		uint32	   *known = location->nlines > 0 ?
-			&names.of_line[location->line_start] : &names.of_location[index];
-		uint32		at;
+		uint32		at = target[stacks->node_parent[node]];
+		uint32		name;
 
-		if (!needed[node] || target[node] != CALL_TREE_UNMAPPED)
-			continue;
-		at = target[stacks->node_parent[node]];
-		for (uint32 frame = 0; frame < nframes; frame++)
-		{
-			if (unlikely(known[frame] == 0) &&
-				!intern_frame(tree, stacks, location, frame, &names,
-							  &known[frame], error))
+		if (names != NULL && i + PREFETCH_DISTANCE < nnodes)
+			prefetch_slot(tree, stacks, names, target,
+						  nodes[i + PREFETCH_DISTANCE]);
+		if (names != NULL)
+			name = names->of_location[index];
+		else if (!intern_frame(tree, stacks, location, 0, &name, error))
+			return false;
+		if (!call_tree_child(tree, at, name, &at, error))
+			return false;
+		for (uint32 frame = 1; frame < location->nlines; frame++)
+			if (!inlined_name(tree, stacks, names, location, frame, &name,
+							  error) ||
+				!call_tree_child(tree, at, name, &at, error))
 				return false;
-			if (!call_tree_child(tree, at, known[frame] - 1, &at, error))
-				return false;
-		}
 		target[node] = at;
 	}
 	return true;

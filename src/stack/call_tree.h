@@ -19,6 +19,12 @@ typedef struct CallTreeSlot
 	uint32		node;			/* 0: free */
 } CallTreeSlot;
 
+typedef struct CallTreeNameSlot
+{
+	uint32		hash;
+	uint32		name;			/* + 1; 0: free */
+} CallTreeNameSlot;
+
 typedef struct CallTree
 {
 	const Allocator *allocator;
@@ -35,12 +41,18 @@ typedef struct CallTree
 	uint32		nnames;
 	size_t		name_capacity;
 	StringRef  *names;			/* bytes are ours */
-	uint32	   *name_hash;
-	uint32	   *name_slots;		/* name + 1, or 0 */
+	CallTreeNameSlot *name_slots;
 	uint32		name_slot_mask;
 	char	   *name_bytes;		/* the chunk that new names go into */
 	size_t		name_bytes_left;
 } CallTree;
+
+/* Names of a dictionary's frames in a tree. */
+typedef struct FrameNames
+{
+	uint32	   *of_function;	/* per function */
+	uint32	   *of_location;	/* per location: its outermost frame's */
+} FrameNames;
 
 /* More nodes than this make no tree that a datum could hold. */
 #define CALL_TREE_MAX_NODES		((uint32) 1 << 25)
@@ -56,9 +68,15 @@ extern bool call_tree_child(CallTree *tree, uint32 parent, uint32 name,
 							uint32 *child, PyroError *error);
 extern bool call_tree_add_self(CallTree *tree, uint32 node, int64 value,
 							   PyroError *error);
-extern bool call_tree_map_stacks(CallTree *tree,
-								 const StackDictionary *stacks,
-								 const bool *needed, uint32 *target,
-								 const Allocator *scratch, PyroError *error);
+extern bool call_tree_name_frames(CallTree *tree,
+								  const StackDictionary *stacks,
+								  const uint32 *nodes, uint32 nnodes,
+								  const Allocator *scratch,
+								  FrameNames *names, PyroError *error);
+extern bool call_tree_map_nodes(CallTree *tree,
+								const StackDictionary *stacks,
+								const FrameNames *names,
+								const uint32 *nodes, uint32 nnodes,
+								uint32 *target, PyroError *error);
 
 #endif							/* PYRO_CALL_TREE_H */

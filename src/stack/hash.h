@@ -27,42 +27,59 @@ hash_numbers(uint32 a, uint32 b, uint64 seed)
 	return hash_fold(((uint64) a << 32 | b) ^ seed, HASH_CONSTANT_1);
 }
 
-/* Up to 8 bytes as a number; n is at least 1. */
 static inline uint64
-hash_load_tail(const unsigned char *p, size_t n)
+hash_load64(const unsigned char *p)
 {
-	uint64		word = 0;
+	uint64		word;
 
-	memcpy(&word, p, n);
+	memcpy(&word, p, sizeof(word));
+	return word;
+}
+
+static inline uint32
+hash_load32(const unsigned char *p)
+{
+	uint32		word;
+
+	memcpy(&word, p, sizeof(word));
 	return word;
 }
 
 /*
  * Hash `size` bytes.  The same bytes and seed give the same hash on every
- * little-endian machine, so that it may be stored.
+ * little-endian machine, so that it may be stored.  The last piece is loaded
+ * overlapping the one before, which needs no loop over single bytes.
  */
 static inline uint64
 hash_bytes64(const void *bytes, size_t size, uint64 seed)
 {
 	const unsigned char *p = bytes;
-	uint64		hash = seed ^ hash_fold(size ^ HASH_CONSTANT_1,
-										HASH_CONSTANT_2);
-	uint64		words[2];
+	const unsigned char *end = p + size;
+	uint64		hash = seed ^ (size * HASH_CONSTANT_1);
+	uint64		a = 0;
+	uint64		b = 0;
 
-	for (; size >= 16; size -= 16, p += 16)
+	if (size >= 16)
 	{
-		memcpy(words, p, 16);
-		hash = hash_fold(words[0] ^ HASH_CONSTANT_2, words[1] ^ hash);
+		for (; end - p > 16; p += 16)
+			hash = hash_fold(hash_load64(p) ^ HASH_CONSTANT_2,
+							 hash_load64(p + 8) ^ hash);
+		a = hash_load64(end - 16);
+		b = hash_load64(end - 8);
 	}
-	words[0] = words[1] = 0;
-	if (size > 8)
+	else if (size >= 8)
 	{
-		memcpy(&words[0], p, 8);
-		words[1] = hash_load_tail(p + 8, size - 8);
+		a = hash_load64(p);
+		b = hash_load64(end - 8);
+	}
+	else if (size >= 4)
+	{
+		a = hash_load32(p);
+		b = hash_load32(end - 4);
 	}
 	else if (size > 0)
-		words[0] = hash_load_tail(p, size);
-	hash = hash_fold(words[0] ^ HASH_CONSTANT_2, words[1] ^ hash);
+		a = (uint64) p[0] << 16 | (uint64) p[size / 2] << 8 | end[-1];
+	hash = hash_fold(a ^ HASH_CONSTANT_2, b ^ hash);
 	return hash_fold(hash ^ HASH_CONSTANT_1, HASH_CONSTANT_2);
 }
 

@@ -46,6 +46,58 @@ sequence_heap_sort(SequenceEntry *entries, size_t n)
 	}
 }
 
+/* Radix sort pays up to this many bytes that differ, from this many items. */
+#define SEQUENCE_RADIX_MAX_BYTES	5
+#define SEQUENCE_RADIX_MIN_ITEMS	64
+
+/*
+ * Sort by the present symbol with a radix sort over the bytes that differ,
+ * the lowest first.  scratch is for n elements.  Returns false, with nothing
+ * done, where that would not pay.
+ */
+static inline bool
+sequence_radix_sort(SequenceEntry *entries, SequenceEntry *scratch, size_t n)
+{
+	SequenceEntry *from = entries;
+	SequenceEntry *to = scratch;
+	uint64		different = 0;
+	int			nbytes = 0;
+
+	if (n < SEQUENCE_RADIX_MIN_ITEMS)
+		return false;
+	for (size_t i = 1; i < n; i++)
+		different |= entries[i].symbol ^ entries[0].symbol;
+	for (int shift = 0; shift < 64; shift += 8)
+		nbytes += ((different >> shift) & 0xFF) != 0;
+	if (nbytes > SEQUENCE_RADIX_MAX_BYTES)
+		return false;
+	for (int shift = 0; shift < 64; shift += 8)
+	{
+		uint32		start[256] = {0};
+		uint32		sum = 0;
+		SequenceEntry *held = from;
+
+		if (((different >> shift) & 0xFF) == 0)
+			continue;
+		for (size_t i = 0; i < n; i++)
+			start[(from[i].symbol >> shift) & 0xFF]++;
+		for (int i = 0; i < 256; i++)
+		{
+			uint32		count = start[i];
+
+			start[i] = sum;
+			sum += count;
+		}
+		for (size_t i = 0; i < n; i++)
+			to[start[(from[i].symbol >> shift) & 0xFF]++] = from[i];
+		from = to;
+		to = held;
+	}
+	if (from != entries)
+		memcpy(entries, from, n * sizeof(SequenceEntry));
+	return true;
+}
+
 static inline void
 sequence_swap(SequenceEntry *a, SequenceEntry *b)
 {
