@@ -77,6 +77,8 @@ state_flatten_into(ExpandedObjectHeader *header, void *result,
 
 	Assert(state->flat != NULL && VARSIZE(state->flat) == allocated_size);
 	memcpy(result, state->flat, allocated_size);
+	pfree(state->flat);
+	state->flat = NULL;
 }
 
 static const ExpandedObjectMethods state_methods = {
@@ -169,9 +171,9 @@ add_counts(FlameState *state, int64 nprofiles, int64 duration_nanos)
 static void
 add_profile(FlameState *state, Datum datum, text *sample_type)
 {
-	Profile    *profile = profile_open(datum);
+	int			type;
+	Profile    *profile = profile_open_names(datum, sample_type, &type);
 	Allocator	scratch = context_allocator(CurrentMemoryContext);
-	int			type = profile_choose_type(&profile->header, sample_type);
 	SampleType	chosen = profile->header.sample_types[type];
 	ProfileView view = {.stacks = profile->stacks,
 		.nsamples = profile->header.nsamples,

@@ -9,6 +9,7 @@
 
 #include "compat.h"
 #include "profile/context_allocator.h"
+#include "profile/sql_text.h"
 
 static void *
 allocate_in_context(void *owner, size_t size)
@@ -74,9 +75,12 @@ pyro_raise(const PyroError *error, int malformed_code, const char *what,
 		   Node *escontext)
 {
 	int			code = error_code(error->kind, malformed_code);
+	char	   *message;
 
+	/* it may hold names from the profile */
+	message = sql_cstring_readable(string_ref_literal(error->message));
 	if (what != NULL && error->kind == PYRO_MALFORMED)
 		ereturn(escontext,, (errcode(code),
-							 errmsg("%s: %s", what, error->message)));
-	ereturn(escontext,, (errcode(code), errmsg_internal("%s", error->message)));
+							 errmsg("%s: %s", what, message)));
+	ereturn(escontext,, (errcode(code), errmsg_internal("%s", message)));
 }

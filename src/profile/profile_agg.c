@@ -142,6 +142,8 @@ state_flatten_into(ExpandedObjectHeader *header, void *result,
 
 	Assert(state->flat != NULL && VARSIZE(state->flat) == allocated_size);
 	memcpy(result, state->flat, allocated_size);
+	pfree(state->flat);
+	state->flat = NULL;
 }
 
 static const ExpandedObjectMethods state_methods = {

@@ -116,6 +116,10 @@ extern bool profile_flat_open_header(const uint8 *bytes, size_t size,
 extern bool profile_flat_open(const uint8 *bytes, size_t size,
 							  size_t max_memory, const Allocator *allocator,
 							  Profile *profile, PyroError *error);
+extern bool profile_flat_open_names(const uint8 *bytes, size_t size,
+									uint32 type, size_t max_memory,
+									const Allocator *allocator,
+									Profile *profile, PyroError *error);
 extern bool profile_flat_content(const uint8 *bytes, size_t size,
 								 const Allocator *allocator, uint64 *hash,
 								 StringRef *head, StringRef *payload,

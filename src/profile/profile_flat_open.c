@@ -26,6 +26,8 @@ typedef struct FlatReader
 	StackDictionary *stacks;
 	uint32	   *numbers32;		/* one column at a time */
 	uint64	   *numbers64;
+	bool		names_only;		/* pass over what call trees do not need */
+	uint32		only_type;		/* the sample type to read, if names_only */
 	size_t		memory_left;
 	PyroError  *error;
 } FlatReader;
@@ -68,6 +70,16 @@ column64(FlatReader *r, size_t n, const char *what)
 {
 	return unpack_numbers64(&r->in, r->numbers64, n) ||
 		corrupt(r->error, what);
+}
+
+/* Pass over some columns of n numbers. */
+static inline bool
+skip_columns(FlatReader *r, uint32 ncolumns, size_t n, const char *what)
+{
+	while (ncolumns-- > 0)
+		if (!skip_numbers(&r->in, n))
+			return corrupt(r->error, what);
+	return true;
 }
 
 /* The next column into elements' fields: 32-bit numbers below a bound. */
@@ -180,8 +192,13 @@ read_functions(FlatReader *r)
 		name += r->numbers32[i];
 		if (name >= nstrings)
 			return corrupt(r->error, "function names");
-		functions[i].name = name;
+		functions[i] = (StackFunction)
+		{
+			.name = name
+		};
 	}
+	if (r->names_only)
+		return skip_columns(r, 3, n, "functions");
 	if (!column32(r, n, "system names"))
 		return false;
 	for (uint32 i = 0; i < n; i++)
@@ -212,8 +229,13 @@ read_lines(FlatReader *r)
 		function = apply_difference(r->numbers32[i], function);
 		if (function > r->counts.nfunctions)
 			return corrupt(r->error, "line functions");
-		lines[i].function = function;
+		lines[i] = (StackLine)
+		{
+			.function = function
+		};
 	}
+	if (r->names_only)
+		return skip_columns(r, 2, n, "lines");
 	if (!column64(r, n, "lines"))
 		return false;
 	for (uint32 i = 0; i < n; i++)
@@ -243,8 +265,10 @@ read_locations(FlatReader *r)
 	r->stacks->locations = locations;
 	for (uint32 i = 0; i < n; i++)
 	{
-		locations[i].line_start = nlines;
-		locations[i].nlines = r->numbers32[i];
+		locations[i] = (StackLocation)
+		{
+			.line_start = nlines,.nlines = r->numbers32[i]
+		};
 		nlines += r->numbers32[i];
 		if (nlines > r->counts.nlines)
 			return corrupt(r->error, "line counts");
@@ -253,6 +277,8 @@ read_locations(FlatReader *r)
 		return corrupt(r->error, "line counts");
 	READ_INDEXES(r, n, r->counts.nmappings + 1, locations[i].mapping,
 				 "location mappings");
+	if (r->names_only)
+		return skip_columns(r, 2, n, "locations") && read_lines(r);
 	READ_INDEXES(r, n, 2, locations[i].is_folded, "location flags");
 	if (!column64(r, n, "addresses"))
 		return false;
@@ -340,6 +366,7 @@ read_label_sets(FlatReader *r)
 	return true;
 }
 
+/* Read the values of one sample type, or pass over them (NULL). */
 static bool
 read_values(FlatReader *r, int64 *values, uint32 n)
 {
@@ -347,6 +374,11 @@ read_values(FlatReader *r, int64 *values, uint32 n)
 
 	if (r->in.end - r->in.position < sizeof(divisor))
 		return corrupt(r->error, "values");
+	if (values == NULL)
+	{
+		r->in.position += sizeof(divisor);
+		return skip_columns(r, 1, n, "values");
+	}
 	memcpy(&divisor, r->in.position, sizeof(divisor));
 	r->in.position += sizeof(divisor);
 	if (divisor < 1)
@@ -385,9 +417,14 @@ read_samples(FlatReader *r)
 				 "sample labels");
 	for (uint32 t = 0; t < ntypes; t++)
 	{
-		profile->values[t] = reader_array(r, n, sizeof(int64));
-		if (profile->values[t] == NULL ||
-			!read_values(r, profile->values[t], n))
+		profile->values[t] = NULL;
+		if (!r->names_only || t == r->only_type)
+		{
+			profile->values[t] = reader_array(r, n, sizeof(int64));
+			if (profile->values[t] == NULL)
+				return false;
+		}
+		if (!read_values(r, profile->values[t], n))
 			return false;
 	}
 	return true;
@@ -606,6 +643,24 @@ profile_flat_content(const uint8 *bytes, size_t size,
 	return true;
 }
 
+static bool
+open_profile(FlatReader *reader, const uint8 *bytes, size_t size)
+{
+	StringRef	head;
+	StringRef	payload;
+	uint64		hash;
+
+	memset(reader->profile, 0, sizeof(*reader->profile));
+	if (!profile_flat_open_header(bytes, size, reader->allocator,
+								  &reader->profile->header, reader->error) ||
+		!profile_flat_content(bytes, size, reader->allocator, &hash, &head,
+							  &payload, reader->error))
+		return false;
+	reader->in.position = (const uint8 *) payload.data;
+	reader->in.end = reader->in.position + payload.length;
+	return read_payload(reader);
+}
+
 /*
  * Open a stored profile.
  *
@@ -622,17 +677,26 @@ profile_flat_open(const uint8 *bytes, size_t size, size_t max_memory,
 	FlatReader	reader = {.allocator = allocator,.profile = profile,
 		.memory_left = max_memory,.error = error
 	};
-	StringRef	head;
-	StringRef	payload;
-	uint64		hash;
 
-	memset(profile, 0, sizeof(*profile));
-	if (!profile_flat_open_header(bytes, size, allocator, &profile->header,
-								  error) ||
-		!profile_flat_content(bytes, size, allocator, &hash, &head, &payload,
-							  error))
-		return false;
-	reader.in.position = (const uint8 *) payload.data;
-	reader.in.end = reader.in.position + payload.length;
-	return read_payload(&reader);
+	return open_profile(&reader, bytes, size);
+}
+
+/*
+ * Open of a stored profile what names its frames, and the values of the
+ * sample type with index `type`.
+ *
+ * As profile_flat_open(), but start lines, lines, columns, addresses, system
+ * names and files of functions are 0, and the values of other types NULL.
+ */
+bool
+profile_flat_open_names(const uint8 *bytes, size_t size, uint32 type,
+						size_t max_memory, const Allocator *allocator,
+						Profile *profile, PyroError *error)
+{
+	FlatReader	reader = {.allocator = allocator,.profile = profile,
+		.names_only = true,.only_type = type,
+		.memory_left = max_memory,.error = error
+	};
+
+	return open_profile(&reader, bytes, size);
 }

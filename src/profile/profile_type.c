@@ -85,6 +85,27 @@ profile_open(Datum datum)
 }
 
 /*
+ * Open of a profile datum what call trees by function name need, with the
+ * values of one sample type; *type is its index (profile_choose_type()).
+ */
+Profile *
+profile_open_names(Datum datum, text *type_name, int *type)
+{
+	struct varlena *flat = PG_DETOAST_DATUM_PACKED(datum);
+	Allocator	allocator = context_allocator(CurrentMemoryContext);
+	Profile    *profile = palloc(sizeof(Profile));
+	PyroError	error;
+
+	*type = profile_choose_type(profile_open_header(PointerGetDatum(flat)),
+								type_name);
+	pyro_check(profile_flat_open_names((uint8 *) VARDATA_ANY(flat),
+									   VARSIZE_ANY_EXHDR(flat), *type,
+									   MaxAllocSize, &allocator, profile,
+									   &error), &error);
+	return profile;
+}
+
+/*
  * Open the head of a profile datum, without reading the rest of it.
  */
 ProfileHeader *

@@ -10,6 +10,7 @@
 extern void profile_type_init(void);
 extern ProfileLimits profile_limits(void);
 extern Profile *profile_open(Datum datum);
+extern Profile *profile_open_names(Datum datum, text *type_name, int *type);
 extern ProfileHeader *profile_open_header(Datum datum);
 extern Datum profile_to_datum(const Profile *profile);
 extern bytea *profile_to_gzip(const Profile *profile);

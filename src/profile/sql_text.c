@@ -104,8 +104,12 @@ sql_text_to_ref(text *string)
 {
 	char	   *data = VARDATA_ANY(string);
 	int			length = VARSIZE_ANY_EXHDR(string);
-	char	   *utf8 = pg_server_to_any(data, length, PG_UTF8);
+	char	   *utf8;
 
+	/* a database that does not care about encodings has just bytes */
+	if (GetDatabaseEncoding() == PG_SQL_ASCII)
+		return string_ref(data, length);
+	utf8 = pg_server_to_any(data, length, PG_UTF8);
 	return string_ref(utf8, utf8 == data ? length : strlen(utf8));
 }
 

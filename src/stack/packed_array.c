@@ -185,3 +185,15 @@ unpack_numbers64(PackedReader *in, uint64 *numbers, size_t n)
 	}
 	return true;
 }
+
+/*
+ * Pass over an array of n numbers.  Returns false as above.
+ */
+bool
+skip_numbers(PackedReader *in, size_t n)
+{
+	size_t		width;
+	const uint8 *from;
+
+	return open_array(in, n, 8, &width, &from);
+}

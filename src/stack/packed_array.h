@@ -22,6 +22,7 @@ extern void pack_numbers32(TextBuffer *out, const uint32 *numbers, size_t n);
 extern void pack_numbers64(TextBuffer *out, const uint64 *numbers, size_t n);
 extern bool unpack_numbers32(PackedReader *in, uint32 *numbers, size_t n);
 extern bool unpack_numbers64(PackedReader *in, uint64 *numbers, size_t n);
+extern bool skip_numbers(PackedReader *in, size_t n);
 
 /* Small absolute values become small numbers: 0, -1, 1, -2, ... */
 static inline uint64
