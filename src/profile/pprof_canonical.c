@@ -15,40 +15,8 @@
 #include "postgres_fe.h"
 #endif
 
+#include "profile/canonical_internal.h"
 #include "profile/id_map.h"
-#include "profile/pprof.h"
-#include "stack/sequence_entry.h"
-#include "stack/string_symbol.h"
-
-#define UNUSED		PG_UINT32_MAX
-
-typedef struct Canonicaliser
-{
-	PprofMessage *in;
-	const ProfileLimits *limits;
-	const Allocator *allocator;
-	Profile    *out;
-	StackDictionary *stacks;
-	PyroError  *error;
-
-	/* from the file's index to the canonical one; UNUSED where not needed */
-	uint32	   *string_rank;
-	uint32	   *mapping_rank;
-	uint32	   *function_rank;
-	uint32	   *location_rank;
-	uint32	   *sample_label_set;	/* of the file's samples */
-
-	/* the file's references as indexes + 1, 0 for none */
-	uint32	   *line_function;	/* of in->lines */
-	uint32	   *location_mapping;	/* of in->locations */
-	uint32	   *sample_locations;	/* of in->location_ids: index, no + 1 */
-
-	/* scratch for sorting */
-	SequenceEntry *entries;
-	uint32	   *items;
-	bool	   *same;
-	size_t		capacity;
-} Canonicaliser;
 
 static bool
 fail_memory(Canonicaliser *c)
@@ -57,8 +25,8 @@ fail_memory(Canonicaliser *c)
 }
 
 /* Array of n elements from the allocator, or NULL with the error set. */
-static void *
-new_array(Canonicaliser *c, size_t n, size_t element_size)
+void *
+canonical_array(Canonicaliser *c, size_t n, size_t element_size)
 {
 	void	   *array = allocate_array(c->allocator, n, element_size);
 
@@ -68,10 +36,10 @@ new_array(Canonicaliser *c, size_t n, size_t element_size)
 }
 
 /* An array of n numbers that all say UNUSED. */
-static uint32 *
-new_ranks(Canonicaliser *c, size_t n)
+uint32 *
+canonical_ranks(Canonicaliser *c, size_t n)
 {
-	uint32	   *ranks = new_array(c, n, sizeof(uint32));
+	uint32	   *ranks = canonical_array(c, n, sizeof(uint32));
 
 	if (ranks != NULL)
 		memset(ranks, 0xFF, n * sizeof(uint32));
@@ -79,8 +47,8 @@ new_ranks(Canonicaliser *c, size_t n)
 }
 
 /* Scratch for sorting n items; what is in it is lost. */
-static bool
-reserve_scratch(Canonicaliser *c, size_t n)
+bool
+canonical_reserve(Canonicaliser *c, size_t n)
 {
 	if (n <= c->capacity)
 		return true;
@@ -91,9 +59,9 @@ reserve_scratch(Canonicaliser *c, size_t n)
 		c->allocator->release(c->allocator->owner, c->same);
 		c->capacity = 0;
 	}
-	c->entries = new_array(c, 2 * n, sizeof(SequenceEntry));
-	c->items = new_array(c, n, sizeof(uint32));
-	c->same = new_array(c, n, sizeof(bool));
+	c->entries = canonical_array(c, 2 * n, sizeof(SequenceEntry));
+	c->items = canonical_array(c, n, sizeof(uint32));
+	c->same = canonical_array(c, n, sizeof(bool));
 	if (c->entries == NULL || c->items == NULL || c->same == NULL)
 		return false;
 	c->capacity = n;
@@ -101,8 +69,8 @@ reserve_scratch(Canonicaliser *c, size_t n)
 }
 
 /* Items whose rank is not UNUSED into the scratch; returns how many. */
-static size_t
-collect_used(Canonicaliser *c, const uint32 *rank, size_t n)
+size_t
+canonical_collect(Canonicaliser *c, const uint32 *rank, size_t n)
 {
 	size_t		nitems = 0;
 
@@ -113,21 +81,14 @@ collect_used(Canonicaliser *c, const uint32 *rank, size_t n)
 }
 
 /* Number sorted items, equal ones alike; returns the count of numbers. */
-static uint32
-assign_ranks(Canonicaliser *c, uint32 *rank, size_t nitems)
+uint32
+canonical_rank(Canonicaliser *c, uint32 *rank, size_t nitems)
 {
 	uint32		n = 0;
 
 	for (size_t i = 0; i < nitems; i++)
 		rank[c->items[i]] = c->same[i] ? n - 1 : n++;
 	return n;
-}
-
-/* A signed number as a symbol of the same order. */
-static inline uint64
-signed_symbol(int64 value)
-{
-	return (uint64) value ^ ((uint64) 1 << 63);
 }
 
 /* ---- what refers to what ---- */
@@ -234,11 +195,11 @@ resolve_ids(Canonicaliser *c)
 	IdMap		functions;
 	IdMap		locations;
 
-	c->line_function = new_array(c, in->lines.n, sizeof(uint32));
-	c->location_mapping = new_array(c, in->locations.n, sizeof(uint32));
-	c->sample_locations = new_array(c, in->location_ids.n, sizeof(uint32));
-	c->location_rank = new_ranks(c, in->locations.n);
-	c->function_rank = new_ranks(c, in->functions.n);
+	c->line_function = canonical_array(c, in->lines.n, sizeof(uint32));
+	c->location_mapping = canonical_array(c, in->locations.n, sizeof(uint32));
+	c->sample_locations = canonical_array(c, in->location_ids.n, sizeof(uint32));
+	c->location_rank = canonical_ranks(c, in->locations.n);
+	c->function_rank = canonical_ranks(c, in->functions.n);
 	if (c->line_function == NULL || c->location_mapping == NULL ||
 		c->sample_locations == NULL || c->location_rank == NULL ||
 		c->function_rank == NULL)
@@ -264,612 +225,6 @@ resolve_ids(Canonicaliser *c)
 	return true;
 }
 
-/* ---- strings ---- */
-
-#define SEQUENCE_SORT sort_strings
-#define SEQUENCE_CONTEXT Canonicaliser *
-#define SEQUENCE_SYMBOL(context, item, position) \
-	string_symbol((context)->in->strings.items[item], position)
-#define SEQUENCE_LAST(context, item, position) \
-	string_symbol_is_last((context)->in->strings.items[item], position)
-#include "stack/sequence_sort.h"
-
-/* Check a string number and, where `used`, mark the string as needed. */
-static inline bool
-check_string(Canonicaliser *c, uint32 string, bool used, const char *what)
-{
-	if (string >= c->in->strings.n)
-		return pyro_fail(c->error, PYRO_MALFORMED,
-						 "%s is string %u, but there are only %zu strings",
-						 what, string, c->in->strings.n);
-	if (used)
-		c->string_rank[string] = 0;
-	return true;
-}
-
-static bool
-check_strings(Canonicaliser *c)
-{
-	PprofMessage *in = c->in;
-
-	if (in->strings.n == 0 || in->strings.items[0].length != 0)
-		return pyro_fail(c->error, PYRO_MALFORMED,
-						 "the first string of the string table is not empty");
-	c->string_rank[0] = 0;
-	for (size_t i = 0; i < in->sample_types.n; i++)
-		if (!check_string(c, in->sample_types.items[i].type, false, "a sample type") ||
-			!check_string(c, in->sample_types.items[i].unit, false, "a sample unit"))
-			return false;
-	for (size_t i = 0; i < in->comments.n; i++)
-		if (!check_string(c, in->comments.items[i], true, "a comment"))
-			return false;
-	for (size_t i = 0; i < in->mappings.n; i++)
-		if (!check_string(c, in->mappings.items[i].mapping.filename, true, "a mapping's file") ||
-			!check_string(c, in->mappings.items[i].mapping.build_id, true, "a mapping's build id"))
-			return false;
-	for (size_t i = 0; i < in->functions.n; i++)
-	{
-		StackFunction *function = &in->functions.items[i].function;
-		bool		used = c->function_rank[i] != UNUSED;
-
-		if (!check_string(c, function->name, used, "a function's name") ||
-			!check_string(c, function->system_name, used, "a function's system name") ||
-			!check_string(c, function->filename, used, "a function's file"))
-			return false;
-	}
-	for (size_t i = 0; i < in->labels.n; i++)
-		if (!check_string(c, in->labels.items[i].key, true, "a label's key") ||
-			!check_string(c, in->labels.items[i].string, true, "a label's value") ||
-			!check_string(c, in->labels.items[i].unit, true, "a label's unit"))
-			return false;
-	return check_string(c, in->drop_frames, true, "drop_frames") &&
-		check_string(c, in->keep_frames, true, "keep_frames") &&
-		check_string(c, in->doc_url, true, "doc_url") &&
-		check_string(c, in->default_sample_type, false, "default_sample_type") &&
-		check_string(c, in->period_type.type, false, "the period type") &&
-		check_string(c, in->period_type.unit, false, "the period unit");
-}
-
-/* Is every byte of it part of valid UTF-8, and none of them zero? */
-static bool
-string_is_readable(StringRef string)
-{
-	const uint8 *bytes = (const uint8 *) string.data;
-	uint32		i = 0;
-
-	while (i < string.length)
-	{
-		uint64		chunk;
-		uint32		n;
-
-		if (string.length - i >= 8)
-		{
-			memcpy(&chunk, bytes + i, 8);
-			/* eight ASCII bytes, none of them zero */
-			if (((chunk | (chunk - UINT64CONST(0x0101010101010101))) &
-				 UINT64CONST(0x8080808080808080)) == 0)
-			{
-				i += 8;
-				continue;
-			}
-		}
-		if (bytes[i] >= 1 && bytes[i] < 0x80)
-			n = 1;
-		else
-			n = utf8_sequence_length(bytes + i, string.length - i);
-		if (n == 0)
-			return false;
-		i += n;
-	}
-	return true;
-}
-
-static bool
-canonicalise_strings(Canonicaliser *c)
-{
-	PprofMessage *in = c->in;
-	StackDictionary *stacks = c->stacks;
-	size_t		nitems;
-
-	c->string_rank = new_ranks(c, in->strings.n);
-	if (c->string_rank == NULL || !check_strings(c) ||
-		!reserve_scratch(c, in->strings.n))
-		return false;
-	nitems = collect_used(c, c->string_rank, in->strings.n);
-	sort_strings(c, c->entries, c->items, c->same, nitems);
-	stacks->nstrings = assign_ranks(c, c->string_rank, nitems);
-	stacks->strings = new_array(c, stacks->nstrings, sizeof(StringRef));
-	if (stacks->strings == NULL)
-		return false;
-	for (size_t i = 0; i < nitems; i++)
-	{
-		StringRef	string = in->strings.items[c->items[i]];
-
-		stacks->strings[c->string_rank[c->items[i]]] = string;
-		if (!c->same[i] && !string_is_readable(string))
-			c->out->header.has_unreadable = true;
-	}
-	return true;
-}
-
-/* ---- mappings ---- */
-
-static inline uint64
-mapping_symbol(Canonicaliser *c, uint32 item, uint32 position)
-{
-	StackMapping *mapping = &c->in->mappings.items[item].mapping;
-
-	switch (position)
-	{
-		case 0:
-			return mapping->memory_start;
-		case 1:
-			return mapping->memory_limit;
-		case 2:
-			return mapping->file_offset;
-		case 3:
-			return (uint64) c->string_rank[mapping->filename] << 32 |
-				c->string_rank[mapping->build_id];
-		default:
-			return mapping->flags;
-	}
-}
-
-#define SEQUENCE_SORT sort_mappings
-#define SEQUENCE_CONTEXT Canonicaliser *
-#define SEQUENCE_SYMBOL(context, item, position) \
-	mapping_symbol(context, item, position)
-#define SEQUENCE_LAST(context, item, position) ((position) == 4)
-#include "stack/sequence_sort.h"
-
-/* All mappings stay, used or not: they tell what the process had loaded. */
-static bool
-canonicalise_mappings(Canonicaliser *c)
-{
-	PprofMessage *in = c->in;
-	size_t		n = in->mappings.n;
-
-	c->mapping_rank = new_array(c, n, sizeof(uint32));
-	if (c->mapping_rank == NULL || !reserve_scratch(c, n))
-		return false;
-	for (size_t i = 0; i < n; i++)
-		c->items[i] = i;
-	sort_mappings(c, c->entries, c->items, c->same, n);
-	c->stacks->nmappings = assign_ranks(c, c->mapping_rank, n);
-	c->stacks->mappings = new_array(c, c->stacks->nmappings,
-									sizeof(StackMapping));
-	if (c->stacks->mappings == NULL)
-		return false;
-	for (size_t i = 0; i < n; i++)
-	{
-		StackMapping mapping = in->mappings.items[i].mapping;
-
-		mapping.filename = c->string_rank[mapping.filename];
-		mapping.build_id = c->string_rank[mapping.build_id];
-		c->stacks->mappings[c->mapping_rank[i]] = mapping;
-	}
-	/* pprof's convention: the first one is the main binary's */
-	c->out->main_mapping = n > 0 ? c->mapping_rank[0] + 1 : 0;
-	return true;
-}
-
-/* ---- functions ---- */
-
-static inline uint64
-function_symbol(Canonicaliser *c, uint32 item, uint32 position)
-{
-	StackFunction *function = &c->in->functions.items[item].function;
-
-	switch (position)
-	{
-		case 0:
-			return (uint64) c->string_rank[function->name] << 32 |
-				c->string_rank[function->system_name];
-		case 1:
-			return c->string_rank[function->filename];
-		default:
-			return signed_symbol(function->start_line);
-	}
-}
-
-#define SEQUENCE_SORT sort_functions
-#define SEQUENCE_CONTEXT Canonicaliser *
-#define SEQUENCE_SYMBOL(context, item, position) \
-	function_symbol(context, item, position)
-#define SEQUENCE_LAST(context, item, position) ((position) == 2)
-#include "stack/sequence_sort.h"
-
-static bool
-canonicalise_functions(Canonicaliser *c)
-{
-	PprofMessage *in = c->in;
-	StackDictionary *stacks = c->stacks;
-	size_t		nitems;
-
-	if (!reserve_scratch(c, in->functions.n))
-		return false;
-	nitems = collect_used(c, c->function_rank, in->functions.n);
-	sort_functions(c, c->entries, c->items, c->same, nitems);
-	stacks->nfunctions = assign_ranks(c, c->function_rank, nitems);
-	stacks->functions = new_array(c, stacks->nfunctions,
-								  sizeof(StackFunction));
-	if (stacks->functions == NULL)
-		return false;
-	for (size_t i = 0; i < nitems; i++)
-	{
-		StackFunction function = in->functions.items[c->items[i]].function;
-
-		function.name = c->string_rank[function.name];
-		function.system_name = c->string_rank[function.system_name];
-		function.filename = c->string_rank[function.filename];
-		stacks->functions[c->function_rank[c->items[i]]] = function;
-	}
-	return true;
-}
-
-/* ---- locations ---- */
-
-/* The function of a line by its place from the outermost: rank + 1, or 0. */
-static inline uint32
-line_function(Canonicaliser *c, const PprofLocation *location, uint32 frame)
-{
-	uint32		function = c->line_function[location->line_start +
-											location->nlines - 1 - frame];
-
-	return function == 0 ? 0 : c->function_rank[function - 1] + 1;
-}
-
-/* A location's mapping: rank + 1, or 0. */
-static inline uint32
-location_mapping(Canonicaliser *c, uint32 item)
-{
-	uint32		mapping = c->location_mapping[item];
-
-	return mapping == 0 ? 0 : c->mapping_rank[mapping - 1] + 1;
-}
-
-/*
- * Functions from the outermost with a bit for "and more lines", then line and
- * column of each, then address, and last mapping and folding.
- */
-static inline uint64
-location_symbol(Canonicaliser *c, uint32 item, uint32 position)
-{
-	PprofLocation *location = &c->in->locations.items[item];
-	uint32		nlines = location->nlines;
-
-	if (nlines == 0)
-		nlines = 1;				/* one position says: no lines */
-	if (position < nlines)
-	{
-		if (location->nlines == 0)
-			return 0;
-		return (uint64) line_function(c, location, position) << 2 |
-			(position + 1 < nlines ? 2 : 1);
-	}
-	position -= nlines;
-	if (position < 2 * location->nlines)
-	{
-		PprofLine  *line = &c->in->lines.items[location->line_start +
-											   location->nlines - 1 - position / 2];
-
-		return signed_symbol(position % 2 == 0 ? line->line : line->column);
-	}
-	if (position == 2 * location->nlines)
-		return location->address;
-	return (uint64) location_mapping(c, item) << 1 | location->is_folded;
-}
-
-static inline bool
-location_is_last(Canonicaliser *c, uint32 item, uint32 position)
-{
-	uint32		nlines = c->in->locations.items[item].nlines;
-
-	return position == (nlines == 0 ? 2 : 3 * nlines + 1);
-}
-
-#define SEQUENCE_SORT sort_locations
-#define SEQUENCE_CONTEXT Canonicaliser *
-#define SEQUENCE_SYMBOL(context, item, position) \
-	location_symbol(context, item, position)
-#define SEQUENCE_LAST(context, item, position) \
-	location_is_last(context, item, position)
-#include "stack/sequence_sort.h"
-
-static bool
-canonicalise_locations(Canonicaliser *c)
-{
-	PprofMessage *in = c->in;
-	StackDictionary *stacks = c->stacks;
-	size_t		nitems;
-	size_t		nlines = 0;
-
-	if (!reserve_scratch(c, in->locations.n))
-		return false;
-	nitems = collect_used(c, c->location_rank, in->locations.n);
-	sort_locations(c, c->entries, c->items, c->same, nitems);
-	stacks->nlocations = assign_ranks(c, c->location_rank, nitems);
-	for (size_t i = 0; i < nitems; i++)
-		nlines += in->locations.items[c->items[i]].nlines;
-	stacks->locations = new_array(c, stacks->nlocations,
-								  sizeof(StackLocation));
-	stacks->lines = new_array(c, nlines, sizeof(StackLine));
-	if (stacks->locations == NULL || stacks->lines == NULL)
-		return false;
-	for (size_t i = 0; i < nitems; i++)
-	{
-		PprofLocation *from = &in->locations.items[c->items[i]];
-		StackLocation *to = &stacks->locations[c->location_rank[c->items[i]]];
-
-		if (c->same[i])
-			continue;
-		to->address = from->address;
-		to->is_folded = from->is_folded;
-		to->mapping = location_mapping(c, c->items[i]);
-		to->line_start = stacks->nlines;
-		to->nlines = from->nlines;
-		for (uint32 k = 0; k < from->nlines; k++)
-		{
-			PprofLine  *line = &in->lines.items[from->line_start +
-												from->nlines - 1 - k];
-
-			stacks->lines[stacks->nlines++] = (StackLine)
-			{
-				line_function(c, from, k), line->line, line->column
-			};
-		}
-	}
-	return true;
-}
-
-/* ---- label sets ---- */
-
-/* Numbers have neither a text nor zero for the rest; see the Go decoder. */
-static inline bool
-label_is_number(const PprofLabel *label)
-{
-	return label->string == 0;
-}
-
-/* Three positions a label, then one that says: no more. */
-static inline uint64
-label_set_symbol(Canonicaliser *c, uint32 item, uint32 position)
-{
-	PprofSample *sample = &c->in->samples.items[item];
-	PprofLabel *label;
-
-	if (position == 3 * sample->nlabels)
-		return 0;
-	label = &c->in->labels.items[sample->label_start + position / 3];
-	switch (position % 3)
-	{
-		case 0:
-			return ((uint64) c->string_rank[label->key] + 1) << 1 |
-				label_is_number(label);
-		case 1:
-			return c->string_rank[label_is_number(label) ? label->unit : label->string];
-		default:
-			return label_is_number(label) ? signed_symbol(label->number) : 0;
-	}
-}
-
-#define SEQUENCE_SORT sort_label_sets
-#define SEQUENCE_CONTEXT Canonicaliser *
-#define SEQUENCE_SYMBOL(context, item, position) \
-	label_set_symbol(context, item, position)
-#define SEQUENCE_LAST(context, item, position) \
-	((position) == 3 * (context)->in->samples.items[item].nlabels)
-#include "stack/sequence_sort.h"
-
-/*
- * Order a sample's labels by key, texts before numbers; those of one key keep
- * their order, which is part of what pprof says.
- */
-static void
-order_labels(Canonicaliser *c, PprofSample *sample)
-{
-	PprofLabel *labels = &c->in->labels.items[sample->label_start];
-
-	for (uint32 i = 1; i < sample->nlabels; i++)
-	{
-		PprofLabel	moved = labels[i];
-		uint64		symbol = (uint64) c->string_rank[moved.key] << 1 |
-			label_is_number(&moved);
-		uint32		j = i;
-
-		for (; j > 0; j--)
-		{
-			PprofLabel *before = &labels[j - 1];
-
-			if (((uint64) c->string_rank[before->key] << 1 |
-				 label_is_number(before)) <= symbol)
-				break;
-			labels[j] = *before;
-		}
-		labels[j] = moved;
-	}
-}
-
-static bool
-canonicalise_label_sets(Canonicaliser *c)
-{
-	PprofMessage *in = c->in;
-	Profile    *out = c->out;
-	size_t		nitems = 0;
-	uint32		nlabels = 0;
-
-	c->sample_label_set = new_array(c, in->samples.n, sizeof(uint32));
-	if (c->sample_label_set == NULL || !reserve_scratch(c, in->samples.n))
-		return false;
-	for (size_t i = 0; i < in->samples.n; i++)
-	{
-		c->sample_label_set[i] = 0;
-		if (in->samples.items[i].nlabels == 0)
-			continue;
-		if (in->samples.items[i].nlabels > 1000)
-			return pyro_fail(c->error, PYRO_LIMIT,
-							 "sample %zu has %u labels, more than 1000",
-							 i + 1, in->samples.items[i].nlabels);
-		order_labels(c, &in->samples.items[i]);
-		c->items[nitems++] = i;
-	}
-	sort_label_sets(c, c->entries, c->items, c->same, nitems);
-	out->label_set_end = new_array(c, nitems + 1, sizeof(uint32));
-	out->labels = new_array(c, in->labels.n, sizeof(ProfileLabel));
-	if (out->label_set_end == NULL || out->labels == NULL)
-		return false;
-	out->label_set_end[0] = 0;
-	out->nlabel_sets = 1;
-	for (size_t i = 0; i < nitems; i++)
-	{
-		PprofSample *sample = &in->samples.items[c->items[i]];
-
-		for (uint32 k = 0; !c->same[i] && k < sample->nlabels; k++)
-		{
-			PprofLabel *label = &in->labels.items[sample->label_start + k];
-			bool		is_number = label_is_number(label);
-
-			out->labels[nlabels++] = (ProfileLabel)
-			{
-				.key = c->string_rank[label->key],
-				.is_number = is_number,
-				.string = is_number ? 0 : c->string_rank[label->string],
-				.unit = is_number ? c->string_rank[label->unit] : 0,
-				.number = is_number ? label->number : 0
-			};
-		}
-		if (!c->same[i])
-			out->label_set_end[out->nlabel_sets++] = nlabels;
-		c->sample_label_set[c->items[i]] = out->nlabel_sets - 1;
-	}
-	return true;
-}
-
-/* ---- samples and the stack trie ---- */
-
-/* A sample's location by its place from the root: canonical index. */
-static inline uint32
-sample_location(Canonicaliser *c, const PprofSample *sample, uint32 depth)
-{
-	return c->location_rank[c->sample_locations[sample->location_start +
-												sample->nlocations - 1 - depth]];
-}
-
-/*
- * Locations from the root, then the label set, then the values.  The label
- * set sorts below any location: a stack comes before those that go on.
- */
-static inline uint64
-sample_symbol(Canonicaliser *c, uint32 item, uint32 position)
-{
-	PprofSample *sample = &c->in->samples.items[item];
-
-	if (position < sample->nlocations)
-		return ((uint64) sample_location(c, sample, position) + 1) << 32;
-	position -= sample->nlocations;
-	if (position == 0)
-		return c->sample_label_set[item];
-	return signed_symbol(c->in->values.items[sample->value_start +
-											 position - 1]);
-}
-
-#define SEQUENCE_SORT sort_samples
-#define SEQUENCE_CONTEXT Canonicaliser *
-#define SEQUENCE_SYMBOL(context, item, position) \
-	sample_symbol(context, item, position)
-#define SEQUENCE_LAST(context, item, position) \
-	((position) == (context)->in->samples.items[item].nlocations + \
-	 (context)->in->samples.items[item].nvalues)
-#include "stack/sequence_sort.h"
-
-/*
- * The trie of sorted stacks: each adds nodes below the part that it shares
- * with the one before, which gives pre-order.
- */
-static bool
-build_trie(Canonicaliser *c, size_t nsamples)
-{
-	PprofMessage *in = c->in;
-	StackDictionary *stacks = c->stacks;
-	const PprofSample *previous = NULL;
-	uint32		max_depth = 0;
-	size_t		max_nodes = 1;
-	uint32	   *path;			/* node at each depth of the last stack */
-
-	for (size_t i = 0; i < nsamples; i++)
-	{
-		max_depth = Max(max_depth, in->samples.items[i].nlocations);
-		max_nodes += in->samples.items[i].nlocations;
-	}
-	path = new_array(c, (size_t) max_depth + 1, sizeof(uint32));
-	stacks->node_parent = new_array(c, max_nodes, sizeof(uint32));
-	stacks->node_depth = new_array(c, max_nodes, sizeof(uint32));
-	stacks->node_location = new_array(c, max_nodes, sizeof(uint32));
-	if (path == NULL || stacks->node_parent == NULL ||
-		stacks->node_depth == NULL || stacks->node_location == NULL)
-		return false;
-	path[0] = 0;
-	stacks->node_parent[0] = stacks->node_depth[0] = 0;
-	stacks->node_location[0] = 0;
-	stacks->nnodes = 1;
-	for (size_t i = 0; i < nsamples; i++)
-	{
-		const PprofSample *sample = &in->samples.items[c->items[i]];
-		uint32		depth = 0;
-
-		while (previous != NULL && depth < sample->nlocations &&
-			   depth < previous->nlocations &&
-			   sample_location(c, sample, depth) ==
-			   sample_location(c, previous, depth))
-			depth++;
-		for (; depth < sample->nlocations; depth++)
-		{
-			uint32		node = stacks->nnodes++;
-
-			stacks->node_parent[node] = path[depth];
-			stacks->node_depth[node] = depth + 1;
-			stacks->node_location[node] = sample_location(c, sample, depth);
-			path[depth + 1] = node;
-		}
-		c->out->sample_node[i] = path[depth];
-		previous = sample;
-	}
-	return true;
-}
-
-static bool
-canonicalise_samples(Canonicaliser *c)
-{
-	PprofMessage *in = c->in;
-	Profile    *out = c->out;
-	size_t		n = in->samples.n;
-
-	out->header.nsamples = n;
-	out->sample_node = new_array(c, n, sizeof(uint32));
-	out->sample_label_set = new_array(c, n, sizeof(uint32));
-	out->values = new_array(c, in->sample_types.n, sizeof(int64 *));
-	if (out->sample_node == NULL || out->sample_label_set == NULL ||
-		out->values == NULL || !reserve_scratch(c, n))
-		return false;
-	for (size_t i = 0; i < n; i++)
-		c->items[i] = i;
-	sort_samples(c, c->entries, c->items, c->same, n);
-	if (!build_trie(c, n))
-		return false;
-	for (size_t i = 0; i < n; i++)
-		out->sample_label_set[i] = c->sample_label_set[c->items[i]];
-	for (size_t t = 0; t < in->sample_types.n; t++)
-	{
-		out->values[t] = new_array(c, n, sizeof(int64));
-		if (out->values[t] == NULL)
-			return false;
-		for (size_t i = 0; i < n; i++)
-			out->values[t][i] =
-				in->values.items[in->samples.items[c->items[i]].value_start + t];
-	}
-	return true;
-}
-
 /* ---- the rest ---- */
 
 static bool
@@ -882,8 +237,8 @@ canonicalise_header(Canonicaliser *c)
 	StringRef  *strings = in->strings.items;
 
 	header->nsample_types = ntypes;
-	header->sample_types = new_array(c, ntypes, sizeof(SampleType));
-	out->comments = new_array(c, in->comments.n, sizeof(uint32));
+	header->sample_types = canonical_array(c, ntypes, sizeof(SampleType));
+	out->comments = canonical_array(c, in->comments.n, sizeof(uint32));
 	if (header->sample_types == NULL || out->comments == NULL)
 		return false;
 	for (size_t i = 0; i < ntypes; i++)
@@ -939,7 +294,7 @@ pprof_canonicalise(PprofMessage *message, const ProfileLimits *limits,
 		return pyro_fail(error, PYRO_MALFORMED,
 						 "time_nanos is negative: " INT64_FORMAT,
 						 message->time_nanos);
-	c.stacks = new_array(&c, 1, sizeof(StackDictionary));
+	c.stacks = canonical_array(&c, 1, sizeof(StackDictionary));
 	if (c.stacks == NULL)
 		return false;
 	memset(c.stacks, 0, sizeof(StackDictionary));
