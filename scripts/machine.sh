@@ -101,6 +101,13 @@ find_server() {
   pg_config=/usr/lib/postgresql/$pg_major/bin/pg_config
 }
 
+# Print the packages of the server, unless it does not come from packages.
+server_packages() {
+  if [[ $pg_config == /usr/* ]]; then
+    echo "postgresql-$pg_major" "postgresql-server-dev-$pg_major"
+  fi
+}
+
 # The major version that the package "postgresql" stands for.
 distribution_server() {
   apt-cache depends postgresql 2>/dev/null |
@@ -118,7 +125,7 @@ copy_server() {
       tar -C / -cf - "${path#/}" | tar -C "$folder" -xf -
   done
   use_server_copy "$folder"
-  [ "$("$pg_config" --pkglibdir)" -ef "$folder$("$pg_config" --pkglibdir | sed "s|^$folder||")" ] ||
+  [[ $("$pg_config" --pkglibdir) == "$(realpath "$folder")"/* ]] ||
     die "the PostgreSQL of $pg_config cannot be moved"
 }
 

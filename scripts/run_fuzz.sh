@@ -36,7 +36,11 @@ fuzz_one() {
       "in $((SECONDS - started)) s"
   else
     echo "not ok - $name"
-    tail -n 40 "$log" | sed 's/^/# /'
+    {
+      grep -E 'runtime error|ERROR: |SUMMARY|[Aa]ssert|DEDUP' "$log" || true
+      grep -A 12 -E '^ *#0 ' "$log" | head -n 14 || true
+      tail -n 4 "$log"
+    } | cut -c 1-200 | sed 's/^/# /'
     return 1
   fi
 }

@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 export LC_ALL=C
 
 headers=$(${PG_CONFIG:-pg_config} --includedir-server)
-mapfile -t sources < <(find src test/unit test/fuzz -name '*.[ch]' ! -name '*_assets.h' 2>/dev/null | sort)
+mapfile -t sources < <(find src test -name '*.[ch]' ! -name '*_assets.h' ! -path 'test/data/*' | sort)
 
 known=$(mktemp)
 trap 'rm -f "$known"' EXIT

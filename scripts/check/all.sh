@@ -34,7 +34,8 @@ else
   skip 'C is indented' 'pg_bsd_indent is not installed'
 fi
 if command -v shellcheck >/dev/null; then
-  check 'shell scripts pass shellcheck' shellcheck -x .ci/run scripts/demo scripts/test scripts/*.sh scripts/check/*.sh
+  mapfile -t scripts < <(grep -rlE -m 1 '^#!.*\bbash$|^# shellcheck shell' .ci scripts test)
+  check 'shell scripts pass shellcheck' shellcheck -x "${scripts[@]}"
 else
   skip 'shell scripts pass shellcheck' 'shellcheck is not installed'
 fi

@@ -10,5 +10,9 @@ CROSS JOIN LATERAL
 WHERE d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass
   AND d.deptype = 'e'
   AND e.extname = 'pyro_ext'
+  -- array types come by themselves, and are members since PostgreSQL 17
+  AND NOT EXISTS (SELECT FROM pg_catalog.pg_type t
+                  WHERE d.classid = 'pg_catalog.pg_type'::pg_catalog.regclass
+                    AND t.typarray = d.objid)
   AND (c.comment IS NULL OR length(c.comment) > 80 OR c.comment ~ '\.$')
 ORDER BY 1;

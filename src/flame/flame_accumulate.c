@@ -63,6 +63,7 @@ needed_nodes(const ProfileView *view, const Allocator *allocator,
 	const StackDictionary *stacks = view->stacks;
 	bool	   *needed = allocate_array(allocator, stacks->nnodes,
 										sizeof(bool));
+	bool		all_needed = true;
 	uint32		deepest = 0;
 	uint32		sum = 0;
 	uint32	   *start;
@@ -70,14 +71,15 @@ needed_nodes(const ProfileView *view, const Allocator *allocator,
 	*nodes = allocate_array(allocator, stacks->nnodes, sizeof(uint32));
 	if (needed == NULL || *nodes == NULL)
 		return pyro_fail_memory(error);
-	memset(needed, 0, stacks->nnodes * sizeof(bool));
 	for (uint32 i = 0; i < view->nsamples; i++)
+		all_needed &= view->values[i] != 0;
+	memset(needed, all_needed, stacks->nnodes * sizeof(bool));
+	for (uint32 i = 0; i < view->nsamples && !all_needed; i++)
 		needed[view->sample_node[i]] |= view->values[i] != 0;
-	for (uint32 node = stacks->nnodes; node-- > 1;)
-	{
+	for (uint32 node = stacks->nnodes; node-- > 1 && !all_needed;)
 		needed[stacks->node_parent[node]] |= needed[node];
+	for (uint32 node = 1; node < stacks->nnodes; node++)
 		deepest = Max(deepest, stacks->node_depth[node]);
-	}
 
 	/* counting sort by depth */
 	start = allocate_array(allocator, (size_t) deepest + 1, sizeof(uint32));

@@ -45,7 +45,7 @@ merge_names(DiffBuilder *d)
 	const FlameTree *a = d->base;
 	const FlameTree *b = d->comparison;
 	size_t		bytes = (a->nnames > 0 ? a->name_end[a->nnames - 1] : 0) +
-		(size_t) (b->nnames > 0 ? b->name_end[b->nnames - 1] : 0);
+	(size_t) (b->nnames > 0 ? b->name_end[b->nnames - 1] : 0);
 	uint32	   *name_end = new_array(d, (size_t) a->nnames + b->nnames,
 									 sizeof(uint32));
 	char	   *name_bytes = new_array(d, bytes, 1);
@@ -62,7 +62,7 @@ merge_names(DiffBuilder *d)
 	while (i < a->nnames || j < b->nnames)
 	{
 		int			order = i == a->nnames ? 1 : j == b->nnames ? -1 :
-			string_ref_compare(flame_name(a, i), flame_name(b, j));
+		string_ref_compare(flame_name(a, i), flame_name(b, j));
 		StringRef	name = order <= 0 ? flame_name(a, i) : flame_name(b, j);
 
 		if (name.length > 0)
@@ -85,6 +85,8 @@ merge_nodes(DiffBuilder *d)
 {
 	const FlameTree *a = d->base;
 	const FlameTree *b = d->comparison;
+	PreorderTree tree_a = {a->nnodes, a->level, a->name};
+	PreorderTree tree_b = {b->nnodes, b->level, b->name};
 	size_t		most = (size_t) a->nnodes + b->nnodes;
 	uint32	   *level = new_array(d, most, sizeof(uint32));
 	uint32	   *name = new_array(d, most, sizeof(uint32));
@@ -95,14 +97,7 @@ merge_nodes(DiffBuilder *d)
 		d->node_b == NULL)
 		return false;
 	d->diff->tree.nnodes =
-		preorder_merge((PreorderTree)
-					   {
-						   a->nnodes, a->level, a->name
-					   }, d->name_a,
-					   (PreorderTree)
-					   {
-						   b->nnodes, b->level, b->name
-					   }, d->name_b,
+		preorder_merge(tree_a, d->name_a, tree_b, d->name_b,
 					   d->node_a, d->node_b, level, name);
 	name[0] = FLAME_NO_NAME;
 	d->diff->tree.level = level;
@@ -236,7 +231,7 @@ flame_diff(const FlameTree *base, const FlameTree *comparison,
 		.allocator = allocator,.diff = diff,.error = error
 	};
 	bool		base_is_typed = base->unit.length > 0 ||
-		base->type.length > 0;
+	base->type.length > 0;
 	const FlameTree *typed = base_is_typed ? base : comparison;
 
 	memset(diff, 0, sizeof(*diff));

@@ -279,7 +279,7 @@ static bool
 check_nodes(const FlameTree *tree, uint32 name_bytes, PyroError *error)
 {
 	uint32		wrong = tree->level[0] != 0 ||
-		tree->name[0] != FLAME_NO_NAME;
+	tree->name[0] != FLAME_NO_NAME;
 	uint32		end = 0;
 
 	for (uint32 i = 1; i < tree->nnodes; i++)
@@ -330,12 +330,12 @@ flame_flat_open(const uint8 *bytes, size_t size, FlameTree *tree,
 	*tree = (FlameTree)
 	{
 		.type = string_ref(strings, head.type_length),
-		.unit = string_ref(strings + head.type_length, head.unit_length),
-		.nnodes = head.nnodes,
-		.level = arrays.level,.name = arrays.name,
-		.self = arrays.self,.total = arrays.total,
-		.nnames = head.nnames,.name_end = arrays.name_end,
-		.name_bytes = strings + head.type_length + head.unit_length
+			.unit = string_ref(strings + head.type_length, head.unit_length),
+			.nnodes = head.nnodes,
+			.level = arrays.level,.name = arrays.name,
+			.self = arrays.self,.total = arrays.total,
+			.nnames = head.nnames,.name_end = arrays.name_end,
+			.name_bytes = strings + head.type_length + head.unit_length
 	};
 	memcpy(&tree->nprofiles, head.nprofiles, sizeof(int64));
 	memcpy(&tree->duration_nanos, head.duration_nanos, sizeof(int64));

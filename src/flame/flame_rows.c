@@ -10,6 +10,8 @@
 
 #include <math.h>
 
+#include "common/int.h"
+
 #include "flame/flame_rows.h"
 
 typedef struct RowCutter
@@ -172,12 +174,27 @@ node_row(const RowCutter *c, uint32 node)
 	return row;
 }
 
+/* Add what is cut from a node to its "other" row. */
+static bool
+add_to_other(RowCutter *c, FlameRow *other, uint32 node)
+{
+	other->label = string_ref("other", 5);
+	if (pg_add_s64_overflow(other->value, c->tree->total[node],
+							&other->value) ||
+		(c->right_total != NULL &&
+		 pg_add_s64_overflow(other->value_right, c->right_total[node],
+							 &other->value_right)))
+		return pyro_fail(c->error, PYRO_OVERFLOW,
+						 "sum of the rows in \"other\" is out of range");
+	return true;
+}
+
 /*
  * Write the rows; what is cut from a node is summed up in "other", which
  * comes after the last of its kept children and their subtrees.
  */
-static uint32
-write_rows(RowCutter *c, FlameRow *rows, FlameRow *others)
+static bool
+write_rows(RowCutter *c, FlameRow *rows, uint32 *nrows, FlameRow *others)
 {
 	const FlameTree *tree = c->tree;
 	uint32		depth = 0;		/* others[0..depth) are of open nodes */
@@ -189,15 +206,9 @@ write_rows(RowCutter *c, FlameRow *rows, FlameRow *others)
 
 		if (i < tree->nnodes && !c->kept[i])
 		{
-			FlameRow   *other;
-
-			if (!c->kept[c->parent[i]])
-				continue;
-			other = &others[tree->level[c->parent[i]]];
-			other->label = string_ref("other", 5);
-			other->value += tree->total[i];
-			if (c->right_total != NULL)
-				other->value_right += c->right_total[i];
+			if (c->kept[c->parent[i]] &&
+				!add_to_other(c, &others[tree->level[c->parent[i]]], i))
+				return false;
 			continue;
 		}
 		/* close the nodes that this one does not stand below */
@@ -218,7 +229,8 @@ write_rows(RowCutter *c, FlameRow *rows, FlameRow *others)
 		others[level].level = level + 1;
 		depth = level + 1;
 	}
-	return n;
+	*nrows = n;
+	return true;
 }
 
 /*
@@ -226,8 +238,9 @@ write_rows(RowCutter *c, FlameRow *rows, FlameRow *others)
  * included; max_rows 0 means all.
  *
  * right_total, right_self: the values of a comparison, by node of the tree,
- * or NULL.  The rows come from the allocator and point into the tree.  A
- * single row is the root's alone.  Returns false with PYRO_NO_MEMORY.
+ * or NULL.  The rows come from the allocator and point into the tree; their
+ * self values add up to the total.  Returns false with PYRO_OVERFLOW or
+ * PYRO_NO_MEMORY.
  */
 bool
 flame_rows(const FlameTree *tree, const int64 *right_total,
@@ -253,10 +266,12 @@ flame_rows(const FlameTree *tree, const int64 *right_total,
 		return false;
 	if (c.max_rows == 1)
 	{
+		/* the root alone stands for everything */
 		(*rows)[0] = node_row(&c, 0);
+		(*rows)[0].self = (*rows)[0].value;
+		(*rows)[0].self_right = (*rows)[0].value_right;
 		*nrows = 1;
 		return true;
 	}
-	*nrows = write_rows(&c, *rows, others);
-	return true;
+	return write_rows(&c, *rows, nrows, others);
 }

@@ -110,6 +110,27 @@ flame_text_append(TextBuffer *out, const FlameTree *tree, bool ascii_only,
 	return !out->failed || fail_too_long(out, error);
 }
 
+/* A name that reads back as one: none is empty or begins or ends blank. */
+static void
+append_folded_name(TextBuffer *out, StringRef name, bool ascii_only)
+{
+	bool		blank_end = name.length > 1 &&
+	name.data[name.length - 1] == ' ';
+
+	if (name.length == 0)
+		name = string_ref_literal("<unknown>");
+	if (name.data[0] == ' ')
+	{
+		text_append_string(out, "\\x20");
+		name = string_ref(name.data + 1, name.length - 1);
+	}
+	if (blank_end)
+		name.length--;
+	append_escaped(out, name, ";", ascii_only);
+	if (blank_end)
+		text_append_string(out, "\\x20");
+}
+
 /*
  * Append folded stacks: a line "root;caller;leaf value" for every node with a
  * self value.  Semicolons and control characters in names are \xNN; what has
@@ -143,8 +164,8 @@ flame_folded_append(TextBuffer *out, const FlameTree *tree, bool ascii_only,
 		{
 			if (level > 1)
 				text_append_char(out, ';');
-			append_escaped(out, flame_name(tree, path[level]), ";",
-						   ascii_only);
+			append_folded_name(out, flame_name(tree, path[level]),
+							   ascii_only);
 		}
 		text_append_char(out, ' ');
 		text_append_int(out, tree->self[i]);
@@ -182,7 +203,7 @@ static StringRef
 take_until(StringRef *rest, char divider)
 {
 	const char *found = rest->length == 0 ? NULL :
-		memchr(rest->data, divider, rest->length);
+	memchr(rest->data, divider, rest->length);
 	StringRef	taken = *rest;
 
 	if (found != NULL)
@@ -345,16 +366,21 @@ static bool
 read_node(TextReader *r, StringRef line)
 {
 	StringRef	level_text = take_until(&line, '\t');
+	const char *end = line.data + line.length;
 	StringRef	self_text = take_until(&line, '\t');
+	bool		has_name = self_text.data + self_text.length < end;
 	int64		level;
 	int64		self;
 	uint32		name;
 
 	if (!parse_int(level_text, &level) || level < 0 ||
-		!parse_int(self_text, &self))
+		!parse_int(self_text, &self) || has_name != (level > 0))
 		return malformed(r, "a node is not <level><tab><self><tab><name>");
 	if (level == 0)
+	{
+		r->depth = 0;
 		return call_tree_add_self(r->tree, 0, self, r->error);
+	}
 	if (level > (int64) r->depth + 1)
 		return malformed(r, "a level is skipped");
 	if (!grow_array(r->allocator, (void **) &r->path, r->path_capacity,
@@ -381,9 +407,14 @@ read_folded(StringRef text, CallTree *tree, PyroError *error)
 		uint32		name;
 
 		while (folded_next_frame(&line.stack, &frame))
+		{
+			/* as a profile without a name for it would have it */
+			if (frame.length == 0)
+				frame = string_ref_literal("<unknown>");
 			if (!call_tree_intern(tree, frame, &name, error) ||
 				!call_tree_child(tree, node, name, &node, error))
 				return false;
+		}
 		if (!call_tree_add_self(tree, node, line.value, error))
 			return false;
 	}

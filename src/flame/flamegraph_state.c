@@ -160,12 +160,12 @@ static void
 add_counts(FlameState *state, int64 nprofiles, int64 duration_nanos)
 {
 	if (pg_add_s64_overflow(state->flame.nprofiles, nprofiles,
-							&state->flame.nprofiles) ||
-		pg_add_s64_overflow(state->flame.duration_nanos, duration_nanos,
-							&state->flame.duration_nanos))
+							&state->flame.nprofiles))
 		ereport(ERROR,
 				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-				 errmsg("sum of the durations of profiles is out of range")));
+				 errmsg("number of profiles is out of range")));
+	state->flame.duration_nanos =
+		profile_add_durations(state->flame.duration_nanos, duration_nanos);
 }
 
 static void
@@ -174,17 +174,20 @@ add_profile(FlameState *state, Datum datum, text *sample_type)
 	int			type;
 	Profile    *profile = profile_open_names(datum, sample_type, &type);
 	Allocator	scratch = context_allocator(CurrentMemoryContext);
-	SampleType	chosen = profile->header.sample_types[type];
+	SampleType	chosen;
 	ProfileView view = {.stacks = profile->stacks,
 		.nsamples = profile->header.nsamples,
-		.sample_node = profile->sample_node,
-		.values = profile->values[type]
+		.sample_node = profile->sample_node
 	};
 	PyroError	error;
 
 	drop_flat(state);
-	check_type(state, chosen.type, chosen.unit);
 	add_counts(state, 1, Max(profile->header.duration_nanos, 0));
+	if (type < 0)
+		return;					/* without sample types it has no samples */
+	chosen = profile->header.sample_types[type];
+	check_type(state, chosen.type, chosen.unit);
+	view.values = profile->values[type];
 	pyro_check(call_tree_add_view(&state->tree, state->serial, &view,
 								  &scratch, &error), &error);
 }

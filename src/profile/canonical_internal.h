@@ -56,6 +56,16 @@ extern bool canonicalise_locations(Canonicaliser *c);
 extern bool canonicalise_label_sets(Canonicaliser *c);
 extern bool canonicalise_samples(Canonicaliser *c);
 
+/*
+ * A label is a number where it refers to string 0; one that refers to another
+ * empty string is a text.  So the Go decoder has it (encode.go, postDecode).
+ */
+static inline bool
+label_is_number(const PprofLabel *label)
+{
+	return label->string == 0;
+}
+
 /* A signed number as a symbol of the same order. */
 static inline uint64
 signed_symbol(int64 value)

@@ -12,13 +12,6 @@
 
 /* ---- label sets ---- */
 
-/* Numbers have neither a text nor zero for the rest; see the Go decoder. */
-static inline bool
-label_is_number(const PprofLabel *label)
-{
-	return label->string == 0;
-}
-
 /* Three positions a label, then one that says: no more. */
 static inline uint64
 label_set_symbol(Canonicaliser *c, uint32 item, uint32 position)
@@ -52,40 +45,49 @@ label_set_symbol(Canonicaliser *c, uint32 item, uint32 position)
 /*
  * Order a sample's labels by key, texts before numbers; those of one key keep
  * their order, which is part of what pprof says.
+ *
+ * scratch: for nlabels labels.
  */
 static void
-order_labels(Canonicaliser *c, PprofSample *sample)
+order_labels(Canonicaliser *c, PprofSample *sample, PprofLabel *scratch)
 {
 	PprofLabel *labels = &c->in->labels.items[sample->label_start];
+	uint32		n = sample->nlabels;
+	bool		ordered = true;
 
-	for (uint32 i = 1; i < sample->nlabels; i++)
+	for (uint32 i = 0; i < n; i++)
 	{
-		PprofLabel	moved = labels[i];
-		uint64		symbol = (uint64) c->string_rank[moved.key] << 1 |
-			label_is_number(&moved);
-		uint32		j = i;
+		uint64		key = (uint64) c->string_rank[labels[i].key] << 1 |
+		label_is_number(&labels[i]);
 
-		for (; j > 0; j--)
-		{
-			PprofLabel *before = &labels[j - 1];
-
-			if (((uint64) c->string_rank[before->key] << 1 |
-				 label_is_number(before)) <= symbol)
-				break;
-			labels[j] = *before;
-		}
-		labels[j] = moved;
+		/* the place makes symbols different, and any sort a stable one */
+		c->entries[i].symbol = key << 24 | i;
+		c->entries[i].item = i;
+		ordered &= i == 0 ||
+			c->entries[i - 1].symbol >> 24 <= key;
 	}
+	if (ordered)
+		return;
+	sequence_heap_sort(c->entries, n);
+	memcpy(scratch, labels, n * sizeof(PprofLabel));
+	for (uint32 i = 0; i < n; i++)
+		labels[i] = scratch[c->entries[i].item];
 }
+
+/* A sample cannot have more labels than this. */
+#define MAX_LABELS		1000
 
 bool
 canonicalise_label_sets(Canonicaliser *c)
 {
 	PprofMessage *in = c->in;
 	Profile    *out = c->out;
+	PprofLabel *scratch = canonical_array(c, MAX_LABELS, sizeof(PprofLabel));
 	size_t		nitems = 0;
 	uint32		nlabels = 0;
 
+	if (scratch == NULL || !canonical_reserve(c, MAX_LABELS))
+		return false;
 	c->sample_label_set = canonical_array(c, in->samples.n, sizeof(uint32));
 	if (c->sample_label_set == NULL || !canonical_reserve(c, in->samples.n))
 		return false;
@@ -94,11 +96,11 @@ canonicalise_label_sets(Canonicaliser *c)
 		c->sample_label_set[i] = 0;
 		if (in->samples.items[i].nlabels == 0)
 			continue;
-		if (in->samples.items[i].nlabels > 1000)
+		if (in->samples.items[i].nlabels > MAX_LABELS)
 			return pyro_fail(c->error, PYRO_LIMIT,
-							 "sample %zu has %u labels, more than 1000",
-							 i + 1, in->samples.items[i].nlabels);
-		order_labels(c, &in->samples.items[i]);
+							 "sample %zu has %u labels, more than %d",
+							 i + 1, in->samples.items[i].nlabels, MAX_LABELS);
+		order_labels(c, &in->samples.items[i], scratch);
 		c->items[nitems++] = i;
 	}
 	sort_label_sets(c, c->entries, c->items, c->same, nitems);
@@ -120,10 +122,10 @@ canonicalise_label_sets(Canonicaliser *c)
 			out->labels[nlabels++] = (ProfileLabel)
 			{
 				.key = c->string_rank[label->key],
-				.is_number = is_number,
-				.string = is_number ? 0 : c->string_rank[label->string],
-				.unit = is_number ? c->string_rank[label->unit] : 0,
-				.number = is_number ? label->number : 0
+					.is_number = is_number,
+					.string = is_number ? 0 : c->string_rank[label->string],
+					.unit = is_number ? c->string_rank[label->unit] : 0,
+					.number = is_number ? label->number : 0
 			};
 		}
 		if (!c->same[i])

@@ -66,50 +66,21 @@ check_strings(Canonicaliser *c)
 			return false;
 	}
 	for (size_t i = 0; i < in->labels.n; i++)
-		if (!check_string(c, in->labels.items[i].key, true, "a label's key") ||
-			!check_string(c, in->labels.items[i].string, true, "a label's value") ||
-			!check_string(c, in->labels.items[i].unit, true, "a label's unit"))
+	{
+		PprofLabel *label = &in->labels.items[i];
+		bool		is_number = label_is_number(label);
+
+		if (!check_string(c, label->key, true, "a label's key") ||
+			!check_string(c, label->string, !is_number, "a label's value") ||
+			!check_string(c, label->unit, is_number, "a label's unit"))
 			return false;
-	return check_string(c, in->drop_frames, true, "drop_frames") &&
-		check_string(c, in->keep_frames, true, "keep_frames") &&
-		check_string(c, in->doc_url, true, "doc_url") &&
+	}
+	return check_string(c, in->drop_frames, false, "drop_frames") &&
+		check_string(c, in->keep_frames, false, "keep_frames") &&
+		check_string(c, in->doc_url, false, "doc_url") &&
 		check_string(c, in->default_sample_type, false, "default_sample_type") &&
 		check_string(c, in->period_type.type, false, "the period type") &&
 		check_string(c, in->period_type.unit, false, "the period unit");
-}
-
-/* Is every byte of it part of valid UTF-8, and none of them zero? */
-static bool
-string_is_readable(StringRef string)
-{
-	const uint8 *bytes = (const uint8 *) string.data;
-	uint32		i = 0;
-
-	while (i < string.length)
-	{
-		uint64		chunk;
-		uint32		n;
-
-		if (string.length - i >= 8)
-		{
-			memcpy(&chunk, bytes + i, 8);
-			/* eight ASCII bytes, none of them zero */
-			if (((chunk | (chunk - UINT64CONST(0x0101010101010101))) &
-				 UINT64CONST(0x8080808080808080)) == 0)
-			{
-				i += 8;
-				continue;
-			}
-		}
-		if (bytes[i] >= 1 && bytes[i] < 0x80)
-			n = 1;
-		else
-			n = utf8_sequence_length(bytes + i, string.length - i);
-		if (n == 0)
-			return false;
-		i += n;
-	}
-	return true;
 }
 
 bool
@@ -130,13 +101,8 @@ canonicalise_strings(Canonicaliser *c)
 	if (stacks->strings == NULL)
 		return false;
 	for (size_t i = 0; i < nitems; i++)
-	{
-		StringRef	string = in->strings.items[c->items[i]];
-
-		stacks->strings[c->string_rank[c->items[i]]] = string;
-		if (!c->same[i] && !string_is_readable(string))
-			c->out->header.has_unreadable = true;
-	}
+		stacks->strings[c->string_rank[c->items[i]]] =
+			in->strings.items[c->items[i]];
 	return true;
 }
 
@@ -185,7 +151,7 @@ canonicalise_mappings(Canonicaliser *c)
 	sort_mappings(c, c->entries, c->items, c->same, n);
 	c->stacks->nmappings = canonical_rank(c, c->mapping_rank, n);
 	c->stacks->mappings = canonical_array(c, c->stacks->nmappings,
-									sizeof(StackMapping));
+										  sizeof(StackMapping));
 	if (c->stacks->mappings == NULL)
 		return false;
 	for (size_t i = 0; i < n; i++)
@@ -240,7 +206,7 @@ canonicalise_functions(Canonicaliser *c)
 	sort_functions(c, c->entries, c->items, c->same, nitems);
 	stacks->nfunctions = canonical_rank(c, c->function_rank, nitems);
 	stacks->functions = canonical_array(c, stacks->nfunctions,
-								  sizeof(StackFunction));
+										sizeof(StackFunction));
 	if (stacks->functions == NULL)
 		return false;
 	for (size_t i = 0; i < nitems; i++)
@@ -340,7 +306,7 @@ canonicalise_locations(Canonicaliser *c)
 	for (size_t i = 0; i < nitems; i++)
 		nlines += in->locations.items[c->items[i]].nlines;
 	stacks->locations = canonical_array(c, stacks->nlocations,
-								  sizeof(StackLocation));
+										sizeof(StackLocation));
 	stacks->lines = canonical_array(c, nlines, sizeof(StackLine));
 	if (stacks->locations == NULL || stacks->lines == NULL)
 		return false;

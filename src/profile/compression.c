@@ -151,7 +151,6 @@ decompress_zstd_frames(ByteRange in, size_t max_size,
 	uint8	   *bytes = NULL;
 	size_t		capacity = 0;
 	size_t		size = 0;
-	size_t		rest = 1;
 
 	if (decompressor == NULL)
 		return pyro_fail_memory(error);
@@ -159,6 +158,7 @@ decompress_zstd_frames(ByteRange in, size_t max_size,
 	for (;;)
 	{
 		ZSTD_outBuffer output;
+		size_t		rest;
 
 		if (!grow_array(allocator, (void **) &bytes, size, &capacity,
 						size + Min(ZSTD_DStreamOutSize(), max_size + 1), 1))
@@ -174,11 +174,12 @@ decompress_zstd_frames(ByteRange in, size_t max_size,
 		size += output.pos;
 		if (size > max_size)
 			return fail_too_large(error, max_size);
-		if (input.pos == input.size && output.pos < output.size)
+		/* 0: a frame has ended, and all of it is written */
+		if (input.pos == input.size && rest == 0)
 			break;
+		if (input.pos == input.size && output.pos < output.size)
+			return pyro_fail(error, PYRO_MALFORMED, "zstd data is cut off");
 	}
-	if (rest != 0)
-		return pyro_fail(error, PYRO_MALFORMED, "zstd data is cut off");
 	out->bytes = bytes;
 	out->size = size;
 	return true;

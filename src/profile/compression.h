@@ -14,6 +14,12 @@ typedef struct ByteRange
 	size_t		size;
 } ByteRange;
 
+static inline ByteRange
+byte_range(const void *bytes, size_t size)
+{
+	return (ByteRange) {bytes, size};
+}
+
 extern bool decompress_any(ByteRange in, size_t max_size,
 						   const Allocator *allocator, ByteRange *out,
 						   PyroError *error);

@@ -167,8 +167,8 @@ append_sample(FoldedBuilder *b, FoldedLine *line, uint32 number)
 	message->samples.items[message->samples.n++] = (PprofSample)
 	{
 		.location_start = start,
-		.nlocations = message->location_ids.n - start,
-		.value_start = message->values.n,.nvalues = 1
+			.nlocations = message->location_ids.n - start,
+			.value_start = message->values.n,.nvalues = 1
 	};
 	message->values.items[message->values.n++] = line->value;
 	return true;
@@ -206,7 +206,10 @@ append_names(FoldedBuilder *b, SampleType type)
 		message->strings.items[i + 3] = b->names.names[i];
 		message->functions.items[i] = (PprofFunction)
 		{
-			.id = i + 1,.function = {.name = i + 3}
+			.id = i + 1,.function =
+			{
+				.name = i + 3
+			}
 		};
 		message->lines.items[i] = (PprofLine)
 		{

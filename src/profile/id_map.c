@@ -3,8 +3,8 @@
  *	  From the ids of a pprof file to indexes.
  *
  * Ids may be any 64-bit numbers and come from outside, so sparse ones are
- * sorted and searched: no choice of ids makes that slow, as it would a hash
- * table.
+ * sorted by a heap sort and searched: no choice of ids makes that slow, as it
+ * would a hash table or a quicksort.
  */
 #ifndef FRONTEND
 #include "postgres.h"
@@ -13,15 +13,6 @@
 #endif
 
 #include "profile/id_map.h"
-
-static int
-compare_entries(const void *a, const void *b)
-{
-	uint64		id_a = ((const IdEntry *) a)->id;
-	uint64		id_b = ((const IdEntry *) b)->id;
-
-	return id_a < id_b ? -1 : id_a > id_b;
-}
 
 /*
  * Build the map of an array of items that each begin with a uint64 id.
@@ -61,20 +52,20 @@ id_map_build(IdMap *map, const Allocator *allocator, const void *items,
 		}
 		return ID_MAP_OK;
 	}
-	map->entries = allocate_array(allocator, n, sizeof(IdEntry));
+	map->entries = allocate_array(allocator, n, sizeof(SequenceEntry));
 	if (map->entries == NULL)
 		return ID_MAP_NO_MEMORY;
 	map->nentries = n;
 	for (size_t i = 0; i < n; i++)
 	{
-		map->entries[i].id = *(const uint64 *) (item + i * item_size);
-		map->entries[i].index = i;
+		map->entries[i].symbol = *(const uint64 *) (item + i * item_size);
+		map->entries[i].item = i;
 	}
-	qsort(map->entries, n, sizeof(IdEntry), compare_entries);
+	sequence_heap_sort(map->entries, n);
 	for (size_t i = 1; i < n; i++)
 	{
-		*offending = map->entries[i].id;
-		if (map->entries[i - 1].id == *offending)
+		*offending = map->entries[i].symbol;
+		if (map->entries[i - 1].symbol == *offending)
 			return ID_MAP_REPEATED;
 	}
 	return ID_MAP_OK;
@@ -93,12 +84,12 @@ id_map_find_sparse(const IdMap *map, uint64 id)
 	{
 		size_t		middle = low + (high - low) / 2;
 
-		if (map->entries[middle].id < id)
+		if (map->entries[middle].symbol < id)
 			low = middle + 1;
 		else
 			high = middle;
 	}
-	if (low < map->nentries && map->entries[low].id == id)
-		return map->entries[low].index + 1;
+	if (low < map->nentries && map->entries[low].symbol == id)
+		return map->entries[low].item + 1;
 	return 0;
 }

@@ -6,19 +6,14 @@
 #define PYRO_ID_MAP_H
 
 #include "stack/allocator.h"
-
-typedef struct IdEntry
-{
-	uint64		id;
-	uint32		index;
-} IdEntry;
+#include "stack/sequence_entry.h"
 
 /* Ids are usually 1..n: a table then, else a sorted list. */
 typedef struct IdMap
 {
 	uint32	   *table;			/* [id]: index + 1, or 0; NULL when sparse */
 	uint64		max_id;
-	IdEntry    *entries;		/* by id */
+	SequenceEntry *entries;		/* ids as symbols, indexes as items; sorted */
 	size_t		nentries;
 } IdMap;
 

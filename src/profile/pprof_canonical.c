@@ -242,20 +242,18 @@ canonicalise_header(Canonicaliser *c)
 	if (header->sample_types == NULL || out->comments == NULL)
 		return false;
 	for (size_t i = 0; i < ntypes; i++)
-		header->sample_types[i] = (SampleType)
-	{
-		strings[in->sample_types.items[i].type],
-			strings[in->sample_types.items[i].unit]
-	};
+		header->sample_types[i] =
+			sample_type(strings[in->sample_types.items[i].type],
+						strings[in->sample_types.items[i].unit]);
 	header->period_type.type = strings[in->period_type.type];
 	header->period_type.unit = strings[in->period_type.unit];
 	header->default_sample_type = strings[in->default_sample_type];
+	header->drop_frames = strings[in->drop_frames];
+	header->keep_frames = strings[in->keep_frames];
+	header->doc_url = strings[in->doc_url];
 	header->period = in->period;
 	header->time_nanos = in->time_nanos;
 	header->duration_nanos = in->duration_nanos;
-	out->drop_frames = c->string_rank[in->drop_frames];
-	out->keep_frames = c->string_rank[in->keep_frames];
-	out->doc_url = c->string_rank[in->doc_url];
 	out->ncomments = in->comments.n;
 	for (size_t i = 0; i < in->comments.n; i++)
 		out->comments[i] = c->string_rank[in->comments.items[i]];

@@ -285,6 +285,9 @@ decode_mapping(PprofDecoder *decoder, WireReader in)
 				mapping.mapping.flags |= (uint32) (value != 0) << (field - 7);
 		}
 	}
+	if (mapping.id == 0)
+		return pyro_fail(decoder->error, PYRO_MALFORMED,
+						 "a mapping has the id 0");
 	if (!ARRAY_RESERVE(decoder, message->mappings, 1))
 		return false;
 	message->mappings.items[message->mappings.n++] = mapping;
@@ -375,6 +378,9 @@ decode_location(PprofDecoder *decoder, WireReader in)
 		}
 	}
 	location.nlines = message->lines.n - location.line_start;
+	if (location.id == 0)
+		return pyro_fail(decoder->error, PYRO_MALFORMED,
+						 "a location has the id 0");
 	if (!ARRAY_RESERVE(decoder, message->locations, 1))
 		return false;
 	message->locations.items[message->locations.n++] = location;
@@ -422,6 +428,9 @@ decode_function(PprofDecoder *decoder, WireReader in)
 				break;
 		}
 	}
+	if (function.id == 0)
+		return pyro_fail(decoder->error, PYRO_MALFORMED,
+						 "a function has the id 0");
 	if (!ARRAY_RESERVE(decoder, message->functions, 1))
 		return false;
 	message->functions.items[message->functions.n++] = function;

@@ -72,6 +72,16 @@ put_buffer(TextBuffer *to, uint32 field, TextBuffer *from)
 	from->length = 0;
 }
 
+/* Put a string behind the dictionary's; its number. */
+static uint32
+add_extra_string(PprofEncoder *e, StringRef string)
+{
+	text_append(&e->extra_strings, (char *) &string, sizeof(string));
+	if (e->extra_strings.failed)
+		return 0;
+	return e->stacks->nstrings + e->nextra_strings++;
+}
+
 /* The number of a string of the header, which the dictionary may not have. */
 static uint32
 header_string(PprofEncoder *e, StringRef string)
@@ -96,10 +106,23 @@ header_string(PprofEncoder *e, StringRef string)
 	for (uint32 i = 0; i < e->nextra_strings; i++)
 		if (string_ref_equal(extra[i], string))
 			return stacks->nstrings + i;
-	text_append(&e->extra_strings, (char *) &string, sizeof(string));
-	if (e->extra_strings.failed)
-		return 0;
-	return stacks->nstrings + e->nextra_strings++;
+	return add_extra_string(e, string);
+}
+
+/*
+ * The number of an empty string that is not string 0, which in a label would
+ * mean: not a text.
+ */
+static uint32
+second_empty_string(PprofEncoder *e)
+{
+	StringRef	empty = {"", 0};
+	StringRef  *extra = (StringRef *) e->extra_strings.data;
+
+	for (uint32 i = 0; i < e->nextra_strings; i++)
+		if (extra[i].length == 0)
+			return e->stacks->nstrings + i;
+	return add_extra_string(e, empty);
 }
 
 static void
@@ -171,7 +194,9 @@ put_sample(PprofEncoder *e, uint32 sample)
 		const ProfileLabel *label = &profile->labels[i];
 
 		put_varint(&e->inner, 1, label->key);
-		put_varint(&e->inner, 2, label->string);
+		if (!label->is_number)
+			put_varint(&e->inner, 2, label->string != 0 ?
+					   label->string : second_empty_string(e));
 		put_varint(&e->inner, 3, (uint64) label->number);
 		put_varint(&e->inner, 4, label->unit);
 		put_buffer(&e->message, 3, &e->inner);
@@ -251,8 +276,8 @@ pprof_encode(const Profile *profile, TextBuffer *out, PyroError *error)
 		put_location(&e, i);
 	for (uint32 i = 0; i < e.stacks->nfunctions; i++)
 		put_function(&e, i);
-	put_varint(out, 7, profile->drop_frames);
-	put_varint(out, 8, profile->keep_frames);
+	put_varint(out, 7, header_string(&e, header->drop_frames));
+	put_varint(out, 8, header_string(&e, header->keep_frames));
 	put_varint(out, 9, (uint64) header->time_nanos);
 	put_varint(out, 10, (uint64) header->duration_nanos);
 	if (header->period_type.type.length > 0 ||
@@ -264,7 +289,7 @@ pprof_encode(const Profile *profile, TextBuffer *out, PyroError *error)
 	if (profile->ncomments > 0)
 		put_buffer(out, 13, &e.message);
 	put_varint(out, 14, header_string(&e, header->default_sample_type));
-	put_varint(out, 15, profile->doc_url);
+	put_varint(out, 15, header_string(&e, header->doc_url));
 	put_strings(&e);
 	if (out->failed || e.extra_strings.failed)
 		return pyro_fail(error, PYRO_LIMIT,

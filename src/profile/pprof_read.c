@@ -22,16 +22,16 @@ bool
 pprof_read(const uint8 *bytes, size_t size, const ProfileLimits *limits,
 		   const Allocator *allocator, Profile *profile, PyroError *error)
 {
+	size_t		max_size = limits->max_size;
 	ByteRange	plain;
 	PprofMessage message;
 
+	if (max_size == 0)
+		max_size = PYRO_MAX_ALLOCATION;
+
 	if (size == 0)
 		return pyro_fail(error, PYRO_MALFORMED, "it has no bytes");
-	return decompress_any((ByteRange)
-						  {
-							  bytes, size
-						  },
-						  limits->max_size, allocator, &plain, error) &&
+	return decompress_any(byte_range(bytes, size), max_size, allocator, &plain, error) &&
 		pprof_decode(plain.bytes, plain.size, limits, allocator, &message,
 					 error) &&
 		pprof_canonicalise(&message, limits, allocator, profile, error);

@@ -13,6 +13,22 @@
 #include "profile/profile.h"
 
 /*
+ * The sum of two durations in nanoseconds.
+ *
+ * One that leaves int64 stays at its end: some profilers give the time since
+ * 1970 for a duration, and a query over many profiles shall not fail for it.
+ */
+int64
+profile_add_durations(int64 a, int64 b)
+{
+	int64		sum;
+
+	if (pg_add_s64_overflow(a, b, &sum))
+		return a > 0 ? PG_INT64_MAX : PG_INT64_MIN;
+	return sum;
+}
+
+/*
  * The index of the default sample type: the profile's own, else the last one,
  * as google/pprof chooses (driver/options.go).  There must be at least one.
  */
@@ -68,14 +84,13 @@ profile_sum_values(Profile *profile, const Allocator *allocator,
 		return pyro_fail_memory(error);
 	for (uint32 t = 0; t < header->nsample_types; t++)
 	{
-		int64		total = 0;
-		bool		overflows = false;
+		__int128	total = 0;
 
+		/* wider than any sum of 2^32 values, so that no order overflows */
 		for (uint32 i = 0; i < header->nsamples; i++)
-			overflows |= pg_add_s64_overflow(total, profile->values[t][i],
-											 &total);
-		header->totals[t] = overflows ? 0 : total;
-		header->total_overflows[t] = overflows;
+			total += profile->values[t][i];
+		header->total_overflows[t] = total != (int64) total;
+		header->totals[t] = header->total_overflows[t] ? 0 : (int64) total;
 	}
 	return true;
 }

@@ -19,6 +19,12 @@ typedef struct SampleType
 	StringRef	unit;			/* e.g. nanoseconds */
 } SampleType;
 
+static inline SampleType
+sample_type(StringRef type, StringRef unit)
+{
+	return (SampleType) {type, unit};
+}
+
 typedef struct ProfileLabel
 {
 	uint32		key;			/* string */
@@ -35,12 +41,14 @@ typedef struct ProfileHeader
 	int64	   *totals;			/* sum of the values of each sample type */
 	bool	   *total_overflows;	/* that sum has left int64 */
 	SampleType	period_type;
-	StringRef	default_sample_type;	/* as given; may be empty */
+	StringRef	default_sample_type;	/* as given; may be empty, as the next */
+	StringRef	drop_frames;
+	StringRef	keep_frames;
+	StringRef	doc_url;
 	int64		period;
 	int64		time_nanos;		/* since 1970; 0: not given */
 	int64		duration_nanos;
 	uint32		nsamples;
-	bool		has_unreadable; /* some string is not valid UTF-8 */
 } ProfileHeader;
 
 typedef struct Profile
@@ -49,9 +57,6 @@ typedef struct Profile
 	StackDictionary *stacks;
 
 	uint32		main_mapping;	/* index + 1 of the main binary's, or 0 */
-	uint32		drop_frames;	/* string */
-	uint32		keep_frames;	/* string */
-	uint32		doc_url;		/* string */
 	uint32		ncomments;
 	uint32	   *comments;		/* strings, in the profile's order */
 
@@ -83,6 +88,7 @@ typedef struct ProfileLimits
 /* More sample types than this are refused. */
 #define PROFILE_MAX_SAMPLE_TYPES	64
 
+extern int64 profile_add_durations(int64 a, int64 b);
 extern uint32 profile_default_type(const ProfileHeader *header);
 extern int	profile_find_type(const ProfileHeader *header, StringRef name);
 extern bool profile_sum_values(Profile *profile, const Allocator *allocator,

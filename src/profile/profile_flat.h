@@ -8,8 +8,9 @@
  *	ProfileFlatHead
  *	ProfileFlatType		one a sample type
  *	strings				of the head, one behind the other, not terminated:
- *						default sample type, period type and unit, then type
- *						and unit of each sample type
+ *						default sample type, drop_frames, keep_frames, doc_url,
+ *						period type and unit, then type and unit of each
+ *						sample type
  *	payload				payload_size bytes, or a zstd frame of them
  *
  * The payload:
@@ -51,13 +52,11 @@ typedef enum ProfileFlatCompression
 	PROFILE_FLAT_ZSTD = 1
 } ProfileFlatCompression;
 
-#define PROFILE_FLAT_UNREADABLE	(1 << 0)	/* a string is not valid UTF-8 */
-
 typedef struct ProfileFlatHead
 {
 	uint8		version;
 	uint8		compression;	/* not part of the content */
-	uint16		flags;			/* PROFILE_FLAT_... */
+	uint16		unused;
 	uint32		head_size;		/* bytes before the payload */
 	uint32		payload_size;	/* uncompressed */
 	uint32		nsamples;
@@ -68,12 +67,16 @@ typedef struct ProfileFlatHead
 	int64		duration_nanos;
 	int64		period;
 	uint32		nsample_types;
+	uint32		unused2;
 	uint32		default_length; /* lengths of the head's strings */
+	uint32		drop_frames_length;
+	uint32		keep_frames_length;
+	uint32		doc_url_length;
 	uint32		period_type_length;
 	uint32		period_unit_length;
 } ProfileFlatHead;
 
-StaticAssertDecl(sizeof(ProfileFlatHead) == 72, "no padding in the head");
+StaticAssertDecl(sizeof(ProfileFlatHead) == 88, "no padding in the head");
 
 typedef struct ProfileFlatType
 {
@@ -95,12 +98,9 @@ typedef struct ProfileFlatCounts
 	uint32		nlabel_sets;
 	uint32		nlabels;
 	uint32		ncomments;
-	uint32		drop_frames;
-	uint32		keep_frames;
-	uint32		doc_url;
 } ProfileFlatCounts;
 
-StaticAssertDecl(sizeof(ProfileFlatCounts) == 56, "no padding in the counts");
+StaticAssertDecl(sizeof(ProfileFlatCounts) == 44, "no padding in the counts");
 
 /* The largest payload; a datum cannot be larger. */
 #define PROFILE_FLAT_MAX_SIZE	((size_t) 0x3FFFFF00)

@@ -297,30 +297,30 @@ read_trie(FlatReader *r)
 	uint32		n = r->counts.nnodes;
 	uint32	   *parent;
 	uint32	   *depth;
+	uint32	   *path;			/* the last node at each depth */
 
 	if (n == 0)
 		return corrupt(r->error, "stack trie");
 	parent = reader_array(r, n, sizeof(uint32));
 	depth = reader_array(r, n, sizeof(uint32));
+	path = reader_array(r, n, sizeof(uint32));
 	stacks->node_location = reader_array(r, n, sizeof(uint32));
-	if (parent == NULL || depth == NULL || stacks->node_location == NULL ||
-		!column32(r, n - 1, "stack trie"))
+	if (parent == NULL || depth == NULL || path == NULL ||
+		stacks->node_location == NULL || !column32(r, n - 1, "stack trie"))
 		return false;
 	stacks->nnodes = n;
 	stacks->node_parent = parent;
 	stacks->node_depth = depth;
-	parent[0] = depth[0] = stacks->node_location[0] = 0;
+	parent[0] = depth[0] = path[0] = stacks->node_location[0] = 0;
 	for (uint32 i = 1; i < n; i++)
 	{
 		uint32		up = r->numbers32[i - 1];
-		uint32		ancestor = i - 1;
 
 		if (up > depth[i - 1])
 			return corrupt(r->error, "stack trie");
 		depth[i] = depth[i - 1] + 1 - up;
-		while (up-- > 0)
-			ancestor = parent[ancestor];
-		parent[i] = ancestor;
+		parent[i] = path[depth[i] - 1];
+		path[depth[i]] = i;
 	}
 	READ_INDEXES(r, n - 1, r->counts.nlocations, stacks->node_location[i + 1],
 				 "stack locations");
@@ -446,12 +446,6 @@ read_comments(FlatReader *r)
 		if (profile->comments[i] >= nstrings)
 			return corrupt(r->error, "comments");
 	profile->ncomments = n;
-	profile->drop_frames = r->counts.drop_frames;
-	profile->keep_frames = r->counts.keep_frames;
-	profile->doc_url = r->counts.doc_url;
-	if (Max(Max(profile->drop_frames, profile->keep_frames),
-			profile->doc_url) >= nstrings)
-		return corrupt(r->error, "string numbers");
 	return true;
 }
 
@@ -559,6 +553,9 @@ profile_flat_open_header(const uint8 *bytes, size_t size,
 	in.position = types + n * sizeof(ProfileFlatType);
 	in.end = bytes + head_size;
 	if (!next_head_string(&in, head.default_length, &header->default_sample_type) ||
+		!next_head_string(&in, head.drop_frames_length, &header->drop_frames) ||
+		!next_head_string(&in, head.keep_frames_length, &header->keep_frames) ||
+		!next_head_string(&in, head.doc_url_length, &header->doc_url) ||
 		!next_head_string(&in, head.period_type_length, &header->period_type.type) ||
 		!next_head_string(&in, head.period_unit_length, &header->period_type.unit))
 		return corrupt(error, "head");
@@ -579,7 +576,6 @@ profile_flat_open_header(const uint8 *bytes, size_t size,
 	header->time_nanos = head.time_nanos;
 	header->duration_nanos = head.duration_nanos;
 	header->nsamples = head.nsamples;
-	header->has_unreadable = (head.flags & PROFILE_FLAT_UNREADABLE) != 0;
 	return true;
 }
 

@@ -216,10 +216,7 @@ write_payload(FlatWriter *w, const Allocator *allocator, PyroError *error)
 		.nnodes = stacks->nnodes,
 		.nlabel_sets = profile->nlabel_sets,
 		.nlabels = profile->label_set_end[profile->nlabel_sets - 1],
-		.ncomments = profile->ncomments,
-		.drop_frames = profile->drop_frames,
-		.keep_frames = profile->keep_frames,
-		.doc_url = profile->doc_url
+		.ncomments = profile->ncomments
 	};
 	uint32		longest = Max(Max(counts.nstrings, counts.nnodes),
 							  Max(Max(counts.nfunctions, counts.nlines),
@@ -258,6 +255,9 @@ static void
 write_head_strings(const ProfileHeader *header, TextBuffer *out)
 {
 	text_append_ref(out, header->default_sample_type);
+	text_append_ref(out, header->drop_frames);
+	text_append_ref(out, header->keep_frames);
+	text_append_ref(out, header->doc_url);
 	text_append_ref(out, header->period_type.type);
 	text_append_ref(out, header->period_type.unit);
 	for (uint32 t = 0; t < header->nsample_types; t++)
@@ -275,13 +275,15 @@ write_head(const ProfileHeader *header, ProfileFlatHead *head,
 
 	memset(head, 0, sizeof(*head));
 	head->version = PROFILE_FLAT_VERSION;
-	head->flags = header->has_unreadable ? PROFILE_FLAT_UNREADABLE : 0;
 	head->nsamples = header->nsamples;
 	head->time_nanos = header->time_nanos;
 	head->duration_nanos = header->duration_nanos;
 	head->period = header->period;
 	head->nsample_types = header->nsample_types;
 	head->default_length = header->default_sample_type.length;
+	head->drop_frames_length = header->drop_frames.length;
+	head->keep_frames_length = header->keep_frames.length;
+	head->doc_url_length = header->doc_url.length;
 	head->period_type_length = header->period_type.type.length;
 	head->period_unit_length = header->period_type.unit.length;
 	text_append(out, (char *) head, sizeof(*head));
@@ -333,11 +335,7 @@ profile_flat_write(const Profile *profile, bool compress, TextBuffer *out,
 	/* compress where that saves a tenth at least */
 	room = w.payload.length - w.payload.length / 10;
 	if (compress && w.payload.length >= MIN_COMPRESS_SIZE)
-		compressed = compress_zstd((ByteRange)
-								   {
-									   (uint8 *) w.payload.data,
-									   w.payload.length
-								   },
+		compressed = compress_zstd(byte_range(w.payload.data, w.payload.length),
 								   (uint8 *) out->data + out->length, room);
 	if (compressed > 0)
 	{

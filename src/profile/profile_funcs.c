@@ -102,7 +102,7 @@ profile_time(PG_FUNCTION_ARGS)
 {
 	ProfileHeader *header = profile_open_header(PG_GETARG_DATUM(0));
 	TimestampTz epoch = (TimestampTz) (UNIX_EPOCH_JDATE - POSTGRES_EPOCH_JDATE) *
-		USECS_PER_DAY;
+	USECS_PER_DAY;
 
 	if (header->time_nanos == 0)
 		PG_RETURN_NULL();
@@ -165,8 +165,8 @@ frame_text(FrameTexts *texts, uint32 location_index, uint32 frame)
 {
 	const StackLocation *location = &texts->stacks->locations[location_index];
 	Datum	   *known = location->nlines > 0 ?
-		&texts->of_line[location->line_start + frame] :
-		&texts->of_location[location_index];
+	&texts->of_line[location->line_start + frame] :
+	&texts->of_location[location_index];
 
 	if (*known == 0)
 	{

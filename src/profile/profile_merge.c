@@ -321,6 +321,8 @@ merge_locations(Merger *m)
 static bool
 merge_tries(Merger *m)
 {
+	PreorderTree a = {m->a.stacks->nnodes, m->a.stacks->node_depth, m->a.stacks->node_location};
+	PreorderTree b = {m->b.stacks->nnodes, m->b.stacks->node_depth, m->b.stacks->node_location};
 	uint32		n_a = m->a.stacks->nnodes;
 	uint32		n_b = m->b.stacks->nnodes;
 	size_t		most = (size_t) n_a + n_b;
@@ -335,18 +337,7 @@ merge_tries(Merger *m)
 		stacks->node_parent == NULL || stacks->node_depth == NULL ||
 		stacks->node_location == NULL)
 		return false;
-	stacks->nnodes = preorder_merge((PreorderTree)
-									{
-										n_a, m->a.stacks->node_depth,
-										m->a.stacks->node_location
-									},
-									m->a.location,
-									(PreorderTree)
-									{
-										n_b, m->b.stacks->node_depth,
-										m->b.stacks->node_location
-									},
-									m->b.location,
+	stacks->nnodes = preorder_merge(a, m->a.location, b, m->b.location,
 									m->a.node, m->b.node,
 									stacks->node_depth,
 									stacks->node_location);
@@ -510,6 +501,15 @@ merge_sample_types(Merger *m)
 	return place_types(m, a, m->a.type) && place_types(m, b, m->b.type);
 }
 
+/* Of two texts the smaller one that is not empty. */
+static StringRef
+merge_texts(StringRef a, StringRef b)
+{
+	if (a.length == 0 || b.length == 0)
+		return a.length == 0 ? b : a;
+	return string_ref_compare(a, b) <= 0 ? a : b;
+}
+
 /* The default type that a reader of one side would use. */
 static StringRef
 effective_default(const ProfileHeader *header)
@@ -529,10 +529,9 @@ merge_default_type(const ProfileHeader *a, const ProfileHeader *b)
 	if (same_type_lists(a, b) && a->default_sample_type.length == 0 &&
 		b->default_sample_type.length == 0)
 		return a->default_sample_type;
-	if (a->nsample_types == 0 || b->nsample_types == 0)
+	if ((a->nsample_types == 0) != (b->nsample_types == 0))
 		return a->nsample_types == 0 ? default_b : default_a;
-	return string_ref_compare(default_a, default_b) <= 0 ?
-		default_a : default_b;
+	return merge_texts(default_a, default_b);
 }
 
 /* ---- the rest of the header ---- */
@@ -543,9 +542,9 @@ merge_period(const ProfileHeader *a, const ProfileHeader *b,
 {
 	int			order = compare_types(&a->period_type, &b->period_type);
 	bool		empty_a = a->period_type.type.length == 0 &&
-		a->period_type.unit.length == 0;
+	a->period_type.unit.length == 0;
 	bool		empty_b = b->period_type.type.length == 0 &&
-		b->period_type.unit.length == 0;
+	b->period_type.unit.length == 0;
 	const ProfileHeader *chosen;
 
 	if (order == 0)
@@ -560,13 +559,6 @@ merge_period(const ProfileHeader *a, const ProfileHeader *b,
 		chosen = order < 0 ? a : b;
 	sum->period_type = chosen->period_type;
 	sum->period = chosen->period;
-}
-
-/* Of two strings of the sum the smaller one that is not empty. */
-static uint32
-merge_string(uint32 a, uint32 b)
-{
-	return a == 0 || b == 0 ? Max(a, b) : Min(a, b);
 }
 
 static int
@@ -613,10 +605,8 @@ merge_comments(Merger *m)
 static bool
 merge_header(Merger *m)
 {
-	const Profile *a = m->a.profile;
-	const Profile *b = m->b.profile;
-	const ProfileHeader *header_a = &a->header;
-	const ProfileHeader *header_b = &b->header;
+	const ProfileHeader *header_a = &m->a.profile->header;
+	const ProfileHeader *header_b = &m->b.profile->header;
 	ProfileHeader *sum = &m->sum->header;
 
 	if (!merge_sample_types(m) || !merge_comments(m))
@@ -627,18 +617,13 @@ merge_header(Merger *m)
 		sum->time_nanos = Max(header_a->time_nanos, header_b->time_nanos);
 	else
 		sum->time_nanos = Min(header_a->time_nanos, header_b->time_nanos);
-	if (pg_add_s64_overflow(header_a->duration_nanos,
-							header_b->duration_nanos, &sum->duration_nanos))
-		return pyro_fail(m->error, PYRO_OVERFLOW,
-						 "sum of durations is out of range");
-	sum->has_unreadable = header_a->has_unreadable ||
-		header_b->has_unreadable;
-	m->sum->drop_frames = merge_string(m->a.string[a->drop_frames],
-									   m->b.string[b->drop_frames]);
-	m->sum->keep_frames = merge_string(m->a.string[a->keep_frames],
-									   m->b.string[b->keep_frames]);
-	m->sum->doc_url = merge_string(m->a.string[a->doc_url],
-								   m->b.string[b->doc_url]);
+	sum->duration_nanos = profile_add_durations(header_a->duration_nanos,
+												header_b->duration_nanos);
+	sum->drop_frames = merge_texts(header_a->drop_frames,
+								   header_b->drop_frames);
+	sum->keep_frames = merge_texts(header_a->keep_frames,
+								   header_b->keep_frames);
+	sum->doc_url = merge_texts(header_a->doc_url, header_b->doc_url);
 	return true;
 }
 
@@ -681,7 +666,7 @@ merge_samples(Merger *m)
 {
 	Profile    *sum = m->sum;
 	size_t		most = (size_t) m->a.profile->header.nsamples +
-		m->b.profile->header.nsamples;
+	m->b.profile->header.nsamples;
 	uint32		i = 0;
 	uint32		j = 0;
 	uint32		n = 0;
@@ -778,8 +763,8 @@ profile_combine_samples(Profile *profile, PyroError *error)
 	for (uint32 i = 0; i < profile->header.nsamples; i++)
 	{
 		bool		same = n > 0 &&
-			profile->sample_node[i] == profile->sample_node[n - 1] &&
-			profile->sample_label_set[i] == profile->sample_label_set[n - 1];
+		profile->sample_node[i] == profile->sample_node[n - 1] &&
+		profile->sample_label_set[i] == profile->sample_label_set[n - 1];
 
 		n += !same;
 		profile->sample_node[n - 1] = profile->sample_node[i];

@@ -155,8 +155,7 @@ PYRO_FUNCTION(profile_contains);
 Datum
 profile_contains(PG_FUNCTION_ARGS)
 {
-	Profile    *profile = profile_open(PG_GETARG_DATUM(0));
-	const StackDictionary *stacks = profile->stacks;
+	const StackDictionary *stacks = profile_open(PG_GETARG_DATUM(0))->stacks;
 	text	   *name = PG_GETARG_TEXT_PP(1);
 	StringRef	wanted = sql_text_to_ref(name);
 	uint32		low = 0;
@@ -177,13 +176,12 @@ profile_contains(PG_FUNCTION_ARGS)
 		PG_RETURN_BOOL(true);
 
 	/* a name that is not valid UTF-8 is known by its readable form */
-	if (profile->header.has_unreadable)
+	if (memmem(wanted.data, wanted.length, "\\x", 2) != NULL)
 		for (uint32 i = 0; i < stacks->nfunctions; i++)
 		{
 			text	   *shown = sql_text_readable(stacks->strings[stacks->functions[i].name]);
 
-			if (string_ref_equal(sql_text_to_ref(shown), wanted) &&
-				wanted.length > 0)
+			if (string_ref_equal(sql_text_to_ref(shown), wanted))
 				PG_RETURN_BOOL(true);
 		}
 	PG_RETURN_BOOL(false);

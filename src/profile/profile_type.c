@@ -86,7 +86,8 @@ profile_open(Datum datum)
 
 /*
  * Open of a profile datum what call trees by function name need, with the
- * values of one sample type; *type is its index (profile_choose_type()).
+ * values of one sample type; *type is its index (profile_choose_type()), or
+ * -1 where none is asked for and the profile has none.
  */
 Profile *
 profile_open_names(Datum datum, text *type_name, int *type)
@@ -94,10 +95,12 @@ profile_open_names(Datum datum, text *type_name, int *type)
 	struct varlena *flat = PG_DETOAST_DATUM_PACKED(datum);
 	Allocator	allocator = context_allocator(CurrentMemoryContext);
 	Profile    *profile = palloc(sizeof(Profile));
+	ProfileHeader *header;
 	PyroError	error;
 
-	*type = profile_choose_type(profile_open_header(PointerGetDatum(flat)),
-								type_name);
+	header = profile_open_header(PointerGetDatum(flat));
+	*type = type_name == NULL && header->nsample_types == 0 ? -1 :
+		profile_choose_type(header, type_name);
 	pyro_check(profile_flat_open_names((uint8 *) VARDATA_ANY(flat),
 									   VARSIZE_ANY_EXHDR(flat), *type,
 									   MaxAllocSize, &allocator, profile,
@@ -159,10 +162,7 @@ profile_to_gzip(const Profile *profile)
 
 	text_buffer_init(&plain, &allocator, MaxAllocSize);
 	pyro_check(pprof_encode(profile, &plain, &error), &error);
-	pyro_check(compress_gzip((ByteRange)
-							 {
-								 (uint8 *) plain.data, plain.length
-							 },
+	pyro_check(compress_gzip(byte_range(plain.data, plain.length),
 							 &allocator, &compressed, &error), &error);
 	if (compressed.size > MaxAllocSize - VARHDRSZ)
 		ereport(ERROR,
@@ -173,6 +173,21 @@ profile_to_gzip(const Profile *profile)
 	SET_VARSIZE(result, VARHDRSZ + compressed.size);
 	memcpy(VARDATA(result), compressed.bytes, compressed.size);
 	return result;
+}
+
+/* As profile_find_type(), by the names as they are shown. */
+static int
+find_shown_type(const ProfileHeader *header, StringRef name)
+{
+	ProfileHeader shown = *header;
+
+	shown.sample_types = palloc(sizeof(SampleType) *
+								Max(header->nsample_types, 1));
+	for (uint32 t = 0; t < header->nsample_types; t++)
+		shown.sample_types[t] =
+			sample_type(string_ref_literal(sql_cstring_readable(header->sample_types[t].type)),
+						string_ref_literal(sql_cstring_readable(header->sample_types[t].unit)));
+	return profile_find_type(&shown, name);
 }
 
 /* An error that lists the sample types there are. */
@@ -212,6 +227,8 @@ profile_choose_type(const ProfileHeader *header, text *name)
 		return profile_default_type(header);
 	}
 	found = profile_find_type(header, sql_text_to_ref(name));
+	if (found < 0)
+		found = find_shown_type(header, sql_text_to_ref(name));
 	if (found < 0)
 		unknown_sample_type(header, name);
 	return found;
@@ -300,11 +317,8 @@ profile_in(PG_FUNCTION_ARGS)
 								fcinfo->context);
 	}
 	return datum_from_folded(sql_text_to_ref(cstring_to_text_with_len(input, length)),
-							 (SampleType)
-							 {
-								 string_ref_literal("samples"),
-								 string_ref_literal("count")
-							 },
+							 sample_type(string_ref_literal("samples"),
+										 string_ref_literal("count")),
 							 fcinfo->context);
 }
 
@@ -338,11 +352,8 @@ Datum
 profile_from_folded(PG_FUNCTION_ARGS)
 {
 	return datum_from_folded(sql_text_to_ref(PG_GETARG_TEXT_PP(0)),
-							 (SampleType)
-							 {
-								 sql_text_to_ref(PG_GETARG_TEXT_PP(1)),
-								 sql_text_to_ref(PG_GETARG_TEXT_PP(2))
-							 },
+							 sample_type(sql_text_to_ref(PG_GETARG_TEXT_PP(1)),
+										 sql_text_to_ref(PG_GETARG_TEXT_PP(2))),
 							 NULL);
 }
 

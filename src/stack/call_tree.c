@@ -104,7 +104,7 @@ grow_name_slots(CallTree *tree, PyroError *error)
 static bool
 keep_name(CallTree *tree, StringRef name, StringRef *kept, PyroError *error)
 {
-	if (name.length > tree->name_bytes_left)
+	if (name.length > tree->name_bytes_left || tree->name_bytes == NULL)
 	{
 		size_t		size = Max(NAME_CHUNK_SIZE, name.length);
 
@@ -119,8 +119,7 @@ keep_name(CallTree *tree, StringRef name, StringRef *kept, PyroError *error)
 		tree->name_bytes_left = size;
 	}
 	*kept = string_ref(tree->name_bytes, name.length);
-	if (name.length > 0)
-		memcpy(tree->name_bytes, name.data, name.length);
+	memcpy(tree->name_bytes, name.data, name.length);
 	tree->name_bytes += name.length;
 	tree->name_bytes_left -= name.length;
 	return true;
@@ -399,7 +398,7 @@ call_tree_name_frames(CallTree *tree, const StackDictionary *stacks,
 	{
 		const StackLocation *location = &stacks->locations[i];
 		uint32		function = location->nlines == 0 ? 0 :
-			stacks->lines[location->line_start].function;
+		stacks->lines[location->line_start].function;
 
 		if (!location_used[i])
 			continue;
@@ -428,7 +427,7 @@ inlined_name(CallTree *tree, const StackDictionary *stacks,
 }
 
 /* Nodes between asking for a slot and looking into it. */
-#define PREFETCH_DISTANCE	8
+#define PREFETCH_DISTANCE	16
 
 /* Ask for the slot that a node's outermost frame will be looked up in. */
 static inline void

@@ -16,7 +16,7 @@
 static inline uint64
 hash_fold(uint64 a, uint64 b)
 {
-	unsigned __int128 product = (unsigned __int128) a * b;
+	unsigned	__int128 product = (unsigned __int128) a * b;
 
 	return (uint64) product ^ (uint64) (product >> 64);
 }

@@ -30,12 +30,13 @@ text_buffer_reserve(TextBuffer *buffer, size_t more)
 {
 	if (buffer->failed)
 		return false;
-	if (more <= buffer->capacity - buffer->length)
-		return true;
-	if (more > buffer->limit - Min(buffer->length, buffer->limit) ||
-		!grow_array(buffer->allocator, (void **) &buffer->data,
-					buffer->length, &buffer->capacity,
-					buffer->length + more, 1))
+	/* the limit first: growing by doubles may have made more room than that */
+	if (more > buffer->limit - buffer->length)
+		buffer->failed = true;
+	else if (more > buffer->capacity - buffer->length &&
+			 !grow_array(buffer->allocator, (void **) &buffer->data,
+						 buffer->length, &buffer->capacity,
+						 buffer->length + more, 1))
 		buffer->failed = true;
 	return !buffer->failed;
 }

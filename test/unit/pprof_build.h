@@ -227,7 +227,7 @@ random_ids(UnitRandom *random, uint64 *ids, uint32 n)
 {
 	uint32		kind = unit_below(random, 4);
 	uint64		step = kind == 0 ? 1 : kind == 1 ? 3 :
-		kind == 2 ? (uint64) 1 << 32 : UINT64CONST(0x9E3779B97F4A7C15);
+	kind == 2 ? (uint64) 1 << 32 : UINT64CONST(0x9E3779B97F4A7C15);
 
 	for (uint32 i = 0; i < n; i++)
 		ids[i] = (i + 1) * step;
@@ -289,7 +289,7 @@ random_repeated(UnitRandom *random, Bytes *to, uint32 field,
 	while (done < n)
 	{
 		size_t		part = unit_chance(random, 70) ? n - done :
-			1 + unit_below(random, n - done);
+		1 + unit_below(random, n - done);
 
 		if (unit_chance(random, 75))
 			put_packed(to, field, numbers + done, part);
@@ -405,7 +405,7 @@ random_sample(UnitRandom *random, const RandomPool *pool, Bytes *to)
 	Bytes		message = {0};
 	uint64		numbers[3 * RANDOM_MAX];
 	uint32		depth = unit_chance(random, 80) ? unit_below(random, 6) :
-		unit_below(random, RANDOM_MAX);
+	unit_below(random, RANDOM_MAX);
 	bool		labels_first = unit_chance(random, 20);
 	uint32		nlabels = unit_chance(random, 60) ? 0 : unit_below(random, 5);
 

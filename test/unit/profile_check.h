@@ -7,6 +7,7 @@
 
 #include "profile/pprof.h"
 #include "profile/profile_flat.h"
+#include "stack/hash.h"
 
 #include "pprof_build.h"
 
@@ -34,80 +35,136 @@ same_bytes(const TextBuffer *a, const TextBuffer *b)
 		(a->length == 0 || memcmp(a->data, b->data, a->length) == 0);
 }
 
-/* Every index within bounds and every order as the headers promise? */
+/* What readers of a Profile rely on: every index leads somewhere. */
 static inline const char *
-find_flaw(const Profile *profile)
+find_wrong_index(const Profile *profile)
 {
 	const StackDictionary *stacks = profile->stacks;
-	uint32		lines = 0;
+	uint32		nstrings = stacks->nstrings;
 
-	if (stacks->nstrings == 0 || stacks->strings[0].length != 0)
+	if (nstrings == 0 || stacks->strings[0].length != 0)
 		return "string 0 is not empty";
-	for (uint32 i = 1; i < stacks->nstrings; i++)
-		if (string_ref_compare(stacks->strings[i - 1], stacks->strings[i]) >= 0)
-			return "strings are out of order";
 	for (uint32 i = 0; i < stacks->nmappings; i++)
-		if (stacks->mappings[i].filename >= stacks->nstrings ||
-			stacks->mappings[i].build_id >= stacks->nstrings)
+		if (stacks->mappings[i].filename >= nstrings ||
+			stacks->mappings[i].build_id >= nstrings)
 			return "a mapping's string does not exist";
-	if (profile->main_mapping > stacks->nmappings ||
-		(profile->main_mapping == 0) != (stacks->nmappings == 0))
+	if (profile->main_mapping > stacks->nmappings)
 		return "the main mapping does not exist";
 	for (uint32 i = 0; i < stacks->nfunctions; i++)
-		if (stacks->functions[i].name >= stacks->nstrings ||
-			stacks->functions[i].system_name >= stacks->nstrings ||
-			stacks->functions[i].filename >= stacks->nstrings ||
-			(i > 0 && stacks->functions[i].name < stacks->functions[i - 1].name))
-			return "a function is wrong or out of order";
+		if (stacks->functions[i].name >= nstrings ||
+			stacks->functions[i].system_name >= nstrings ||
+			stacks->functions[i].filename >= nstrings)
+			return "a function's string does not exist";
 	for (uint32 i = 0; i < stacks->nlocations; i++)
-	{
-		if (stacks->locations[i].line_start != lines ||
-			stacks->locations[i].mapping > stacks->nmappings)
+		if (stacks->locations[i].mapping > stacks->nmappings ||
+			(uint64) stacks->locations[i].line_start +
+			stacks->locations[i].nlines > stacks->nlines)
 			return "a location is wrong";
-		lines += stacks->locations[i].nlines;
-	}
-	if (lines != stacks->nlines)
-		return "lines are missing";
 	for (uint32 i = 0; i < stacks->nlines; i++)
 		if (stacks->lines[i].function > stacks->nfunctions)
 			return "a line's function does not exist";
 	if (stacks->nnodes == 0)
 		return "there is no root";
 	for (uint32 i = 1; i < stacks->nnodes; i++)
-	{
-		uint32		parent = stacks->node_parent[i];
-		uint32		sibling = i - 1;
-
-		if (parent >= i || stacks->node_location[i] >= stacks->nlocations ||
-			stacks->node_depth[i] != stacks->node_depth[parent] + 1)
+		if (stacks->node_parent[i] >= i ||
+			stacks->node_location[i] >= stacks->nlocations ||
+			stacks->node_depth[i] !=
+			stacks->node_depth[stacks->node_parent[i]] + 1)
 			return "a node is wrong";
-		while (stacks->node_depth[sibling] > stacks->node_depth[i])
-			sibling = stacks->node_parent[sibling];
-		if (sibling != parent && (stacks->node_parent[sibling] != parent ||
-								  stacks->node_location[sibling] >= stacks->node_location[i]))
-			return "siblings are out of order";
-	}
-	for (uint32 i = 0; i < profile->header.nsamples; i++)
-	{
-		if (profile->sample_node[i] >= stacks->nnodes ||
-			profile->sample_label_set[i] >= profile->nlabel_sets)
-			return "a sample is wrong";
-		if (i > 0 && (profile->sample_node[i] < profile->sample_node[i - 1] ||
-					  (profile->sample_node[i] == profile->sample_node[i - 1] &&
-					   profile->sample_label_set[i] < profile->sample_label_set[i - 1])))
-			return "samples are out of order";
-	}
 	if (profile->nlabel_sets == 0 || profile->label_set_end[0] != 0)
 		return "label set 0 is not empty";
 	for (uint32 i = 1; i < profile->nlabel_sets; i++)
-		if (profile->label_set_end[i] <= profile->label_set_end[i - 1])
-			return "a label set is empty";
+		if (profile->label_set_end[i] < profile->label_set_end[i - 1])
+			return "a label set ends before it starts";
 	for (uint32 i = 0; i < profile->label_set_end[profile->nlabel_sets - 1]; i++)
-		if (profile->labels[i].key >= stacks->nstrings ||
-			profile->labels[i].string >= stacks->nstrings ||
-			profile->labels[i].unit >= stacks->nstrings)
+		if (profile->labels[i].key >= nstrings ||
+			profile->labels[i].string >= nstrings ||
+			profile->labels[i].unit >= nstrings)
 			return "a label's string does not exist";
+	for (uint32 i = 0; i < profile->header.nsamples; i++)
+		if (profile->sample_node[i] >= stacks->nnodes ||
+			profile->sample_label_set[i] >= profile->nlabel_sets)
+			return "a sample is wrong";
+	for (uint32 i = 0; i < profile->ncomments; i++)
+		if (profile->comments[i] >= nstrings)
+			return "a comment does not exist";
 	return NULL;
+}
+
+/* Does a sibling stand before a node that should stand behind it? */
+static inline bool
+node_is_misplaced(const StackDictionary *stacks, uint32 node)
+{
+	uint32		before = node - 1;
+
+	while (stacks->node_depth[before] > stacks->node_depth[node])
+		before = stacks->node_parent[before];
+	return before != stacks->node_parent[node] &&
+		(stacks->node_parent[before] != stacks->node_parent[node] ||
+		 stacks->node_location[before] >= stacks->node_location[node]);
+}
+
+/* All that stack_dictionary.h and profile.h promise? */
+static inline const char *
+find_flaw(const Profile *profile)
+{
+	const StackDictionary *stacks = profile->stacks;
+	const char *wrong = find_wrong_index(profile);
+
+	if (wrong != NULL)
+		return wrong;
+	for (uint32 i = 1; i < stacks->nstrings; i++)
+		if (string_ref_compare(stacks->strings[i - 1], stacks->strings[i]) >= 0)
+			return "strings are out of order";
+	if ((profile->main_mapping == 0) != (stacks->nmappings == 0))
+		return "the main mapping is missing";
+	for (uint32 i = 1; i < stacks->nfunctions; i++)
+		if (stacks->functions[i].name < stacks->functions[i - 1].name)
+			return "functions are out of order";
+	for (uint32 i = 1; i < stacks->nlocations; i++)
+		if (stacks->locations[i].line_start !=
+			stacks->locations[i - 1].line_start + stacks->locations[i - 1].nlines)
+			return "lines are out of order";
+	for (uint32 i = 1; i < stacks->nnodes; i++)
+		if (node_is_misplaced(stacks, i))
+			return "nodes are out of order";
+	for (uint32 i = 1; i < profile->nlabel_sets; i++)
+		if (profile->label_set_end[i] == profile->label_set_end[i - 1])
+			return "a label set but the first is empty";
+	for (uint32 i = 1; i < profile->header.nsamples; i++)
+		if (profile->sample_node[i] < profile->sample_node[i - 1] ||
+			(profile->sample_node[i] == profile->sample_node[i - 1] &&
+			 profile->sample_label_set[i] < profile->sample_label_set[i - 1]))
+			return "samples are out of order";
+	return NULL;
+}
+
+/*
+ * Make the checksum of a stored profile right after its bytes were changed,
+ * so that what stands behind that check is reached.  The payload must not be
+ * compressed.
+ */
+static inline void
+fix_content_hash(uint8 *bytes, size_t size)
+{
+	ProfileFlatHead head;
+	uint8		compression;
+
+	if (size < sizeof(head))
+		return;
+	memcpy(&head, bytes, sizeof(head));
+	if (head.head_size < sizeof(head) || head.head_size > size)
+		return;
+	compression = head.compression;
+	head.compression = 0;
+	head.content_hash = 0;
+	memcpy(bytes, &head, sizeof(head));
+	head.content_hash = hash_bytes64(bytes, head.head_size, 0);
+	head.content_hash = hash_bytes64(bytes + head.head_size,
+									 size - head.head_size,
+									 head.content_hash);
+	head.compression = compression;
+	memcpy(bytes, &head, sizeof(head));
 }
 
 /*

@@ -82,7 +82,7 @@ gives(const Bytes *bytes, size_t max_size, const void *data, size_t size)
 	size_t		plain_size;
 	const uint8 *plain = uncompress(bytes, max_size, &plain_size);
 	bool		right = plain != NULL && plain_size == size &&
-		memcmp(plain, data, size) == 0;
+	memcmp(plain, data, size) == 0;
 
 	if (plain == NULL)
 		unit_note("%s", error.message);
@@ -95,7 +95,7 @@ fails(const Bytes *bytes, size_t max_size, PyroErrorKind kind)
 {
 	size_t		size;
 	bool		right = uncompress(bytes, max_size, &size) == NULL &&
-		error.kind == kind;
+	error.kind == kind;
 
 	if (!right)
 		unit_note("kind %d: %s", error.kind, error.message);
@@ -335,18 +335,18 @@ test_compress(void)
 			"but not into less room than it needs");
 	unit_ok(decompress_zstd((ByteRange)
 							{
-								zstd, zstd_size
-							}, again, size, &error) &&
+							 zstd, zstd_size
+							 }, again, size, &error) &&
 			memcmp(again, data, size) == 0, "and that uncompresses");
 	unit_ok(!decompress_zstd((ByteRange)
 							 {
-								 zstd, zstd_size
-							 }, again, size - 1, &error) &&
+							  zstd, zstd_size
+							  }, again, size - 1, &error) &&
 			error.kind == PYRO_CORRUPT, "a size one too small is damage");
 	unit_ok(!decompress_zstd((ByteRange)
 							 {
-								 zstd, zstd_size - 1
-							 }, again, size, &error) &&
+							  zstd, zstd_size - 1
+							  }, again, size, &error) &&
 			error.kind == PYRO_CORRUPT, "so is a frame that is cut off");
 	free(data);
 	free(zstd);

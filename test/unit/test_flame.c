@@ -56,9 +56,9 @@ read_profile(UnitMemory *memory, const char *text, Profile *profile)
 	if (!folded_read(string_ref_literal(text),
 					 (SampleType)
 					 {
-						 string_ref_literal("samples"),
-						 string_ref_literal("count")
-					 },
+					  string_ref_literal("samples"),
+					  string_ref_literal("count")
+					  },
 					 &limits, &memory->allocator, profile, &error))
 	{
 		unit_note("%s", error.message);
@@ -446,8 +446,8 @@ test_no_memory(void)
 		done = folded_read(string_ref_literal(folded),
 						   (SampleType)
 						   {
-							   string_ref_literal("a"), string_ref_literal("b")
-						   },
+							string_ref_literal("a"), string_ref_literal("b")
+							},
 						   &limits, &memory.allocator, &profile, &error) &&
 			call_tree_init(&tree, &memory.allocator, 0, &error);
 		if (done)

@@ -66,8 +66,11 @@ static FlameRow
 diff_row(uint32 level, const char *label, int64 left, int64 self_left,
 		 int64 right, int64 self_right)
 {
-	return (FlameRow) {level, string_ref_literal(label), left, self_left,
-		right, self_right};
+	return (FlameRow)
+	{
+		level, string_ref_literal(label), left, self_left,
+			right, self_right
+	};
 }
 
 /* The document of some rows, zero-terminated; NULL when that failed. */

@@ -45,8 +45,8 @@ run_all(const Input *input, UnitMemory *memory, PyroError *error)
 	return pprof_encode(&opened, &pprof, error) &&
 		compress_gzip((ByteRange)
 					  {
-						  (uint8 *) pprof.data, pprof.length
-					  }, &memory->allocator, &compressed, error) &&
+					   (uint8 *) pprof.data, pprof.length
+					   }, &memory->allocator, &compressed, error) &&
 		profile_merge(&profile, &opened, &memory->allocator, &sum, error);
 }
 
@@ -122,8 +122,8 @@ check_other_forms(void)
 	input.bytes = zstd;
 	input.size = compress_zstd((ByteRange)
 							   {
-								   bytes.data, bytes.size
-							   }, zstd, sizeof(zstd));
+								bytes.data, bytes.size
+								}, zstd, sizeof(zstd));
 	check_input("a zstd file", &input);
 	bytes_free(&bytes);
 }

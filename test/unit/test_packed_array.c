@@ -12,7 +12,7 @@ static UnitMemory memory;
 
 /* The largest number whose width is that, and one more. */
 static const uint64 edges[] = {0, 1, 0xFE, 0xFF, 0x100, 0xFFFF, 0x10000,
-	0xFFFFFFFF, UINT64CONST(0x100000000), PG_UINT64_MAX};
+0xFFFFFFFF, UINT64CONST(0x100000000), PG_UINT64_MAX};
 static const size_t widths[] = {0, 1, 1, 1, 2, 2, 4, 4, 8, 8};
 
 /* Pack n numbers with the edge at a place; all must come back. */
@@ -77,7 +77,7 @@ test_damage(void)
 				uint32		numbers32[6];
 				uint64		numbers64[6];
 				bool		sound = width == 0 || width == 1 || width == 2 ||
-					width == 4 || width == 8;
+				width == 4 || width == 8;
 				PackedReader in = {bytes, bytes + size + 1};
 
 				memset(bytes, 0xA5, size + 1);

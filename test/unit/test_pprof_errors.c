@@ -264,7 +264,7 @@ static void
 test_string_numbers(void)
 {
 	static const uint64 wrong[] = {2, PG_UINT32_MAX, (uint64) 1 << 32,
-		((uint64) 1 << 32) + 1, (uint64) -1, (uint64) PG_INT64_MIN};
+	((uint64) 1 << 32) + 1, (uint64) -1, (uint64) PG_INT64_MIN};
 	uint32		nplaces;
 	Bytes		bytes = with_string(PG_UINT32_MAX, 0, &nplaces);
 

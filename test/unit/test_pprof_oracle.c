@@ -25,7 +25,7 @@ as_string(int64 value)
 
 static bool
 compare_labels(const PprofMessage *ours, const PprofSample *sample,
-			   const Pyro__Oracle__Sample *other)
+			   const Pyro__Oracle__Sample * other)
 {
 	if (sample->nlabels != other->n_label)
 		return false;
@@ -43,7 +43,7 @@ compare_labels(const PprofMessage *ours, const PprofSample *sample,
 }
 
 static bool
-compare_samples(const PprofMessage *ours, const Pyro__Oracle__Profile *other)
+compare_samples(const PprofMessage *ours, const Pyro__Oracle__Profile * other)
 {
 	if (ours->samples.n != other->n_sample)
 		return false;
@@ -68,7 +68,7 @@ compare_samples(const PprofMessage *ours, const Pyro__Oracle__Profile *other)
 }
 
 static bool
-compare_mappings(const PprofMessage *ours, const Pyro__Oracle__Profile *other)
+compare_mappings(const PprofMessage *ours, const Pyro__Oracle__Profile * other)
 {
 	if (ours->mappings.n != other->n_mapping)
 		return false;
@@ -77,10 +77,10 @@ compare_mappings(const PprofMessage *ours, const Pyro__Oracle__Profile *other)
 		StackMapping *mapping = &ours->mappings.items[i].mapping;
 		Pyro__Oracle__Mapping *expected = other->mapping[i];
 		uint32		flags =
-			(expected->has_functions ? STACK_HAS_FUNCTIONS : 0) |
-			(expected->has_filenames ? STACK_HAS_FILENAMES : 0) |
-			(expected->has_line_numbers ? STACK_HAS_LINE_NUMBERS : 0) |
-			(expected->has_inline_frames ? STACK_HAS_INLINE_FRAMES : 0);
+		(expected->has_functions ? STACK_HAS_FUNCTIONS : 0) |
+		(expected->has_filenames ? STACK_HAS_FILENAMES : 0) |
+		(expected->has_line_numbers ? STACK_HAS_LINE_NUMBERS : 0) |
+		(expected->has_inline_frames ? STACK_HAS_INLINE_FRAMES : 0);
 
 		if (ours->mappings.items[i].id != expected->id ||
 			mapping->memory_start != expected->memory_start ||
@@ -95,7 +95,7 @@ compare_mappings(const PprofMessage *ours, const Pyro__Oracle__Profile *other)
 }
 
 static bool
-compare_locations(const PprofMessage *ours, const Pyro__Oracle__Profile *other)
+compare_locations(const PprofMessage *ours, const Pyro__Oracle__Profile * other)
 {
 	if (ours->locations.n != other->n_location)
 		return false;
@@ -124,7 +124,7 @@ compare_locations(const PprofMessage *ours, const Pyro__Oracle__Profile *other)
 }
 
 static bool
-compare_functions(const PprofMessage *ours, const Pyro__Oracle__Profile *other)
+compare_functions(const PprofMessage *ours, const Pyro__Oracle__Profile * other)
 {
 	if (ours->functions.n != other->n_function)
 		return false;
@@ -144,7 +144,7 @@ compare_functions(const PprofMessage *ours, const Pyro__Oracle__Profile *other)
 }
 
 static bool
-compare_strings(const PprofMessage *ours, const Pyro__Oracle__Profile *other)
+compare_strings(const PprofMessage *ours, const Pyro__Oracle__Profile * other)
 {
 	if (ours->strings.n != other->n_string_table)
 		return false;
@@ -157,7 +157,7 @@ compare_strings(const PprofMessage *ours, const Pyro__Oracle__Profile *other)
 }
 
 static bool
-compare_header(const PprofMessage *ours, const Pyro__Oracle__Profile *other)
+compare_header(const PprofMessage *ours, const Pyro__Oracle__Profile * other)
 {
 	uint32		period_type = 0;
 	uint32		period_unit = 0;
@@ -192,7 +192,7 @@ compare_header(const PprofMessage *ours, const Pyro__Oracle__Profile *other)
 
 /* The part in which two decoded profiles differ, or NULL. */
 static const char *
-find_difference(const PprofMessage *ours, const Pyro__Oracle__Profile *other)
+find_difference(const PprofMessage *ours, const Pyro__Oracle__Profile * other)
 {
 	if (!compare_samples(ours, other))
 		return "samples";
@@ -253,14 +253,14 @@ compare_file(const char *path, const char *format, const uint8 *bytes,
 	unit_memory_init(&memory);
 	if (decompress_any((ByteRange)
 					   {
-						   bytes, size
-					   }, wide_limits.max_size, &memory.allocator, &plain,
+						bytes, size
+						}, wide_limits.max_size, &memory.allocator, &plain,
 					   &error))
 	{
 		difference = compare_decoders(plain.bytes, plain.size);
 		if (strstr(format, "hostile") != NULL || difference != NULL)
 			unit_ok(difference == NULL ||
-					/* protobuf-c takes these: a wrong type is unknown to it */
+			/* protobuf-c takes these: a wrong type is unknown to it */
 					strstr(path, "not-a-profile") != NULL,
 					"protobuf-c agrees on %s", path);
 		if (difference != NULL)

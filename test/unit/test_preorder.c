@@ -120,12 +120,12 @@ check_merge(UnitRandom *random, bool mapped, uint32 *nwrong)
 			symbol_map[side][i] = next += 1 + unit_below(random, 2);
 	sum.nnodes = preorder_merge((PreorderTree)
 								{
-									a.nnodes, a.depth, a.symbol
-								}, mapped ? symbol_map[0] : NULL,
+								 a.nnodes, a.depth, a.symbol
+								 }, mapped ? symbol_map[0] : NULL,
 								(PreorderTree)
 								{
-									b.nnodes, b.depth, b.symbol
-								}, mapped ? symbol_map[1] : NULL,
+								 b.nnodes, b.depth, b.symbol
+								 }, mapped ? symbol_map[1] : NULL,
 								map_a, map_b, sum.depth, sum.symbol);
 	if (sum.nnodes > a.nnodes + b.nnodes - 1)
 		(*nwrong)++;

@@ -22,9 +22,11 @@ check_file(const char *path, const char *format, const uint8 *bytes,
 	PyroError	error = {0};
 	const char *name = strrchr(path, '/') + 1;
 	bool		may_refuse = strstr(format, "malformed") != NULL ||
-		strncmp(name, "bad-", 4) == 0 || strncmp(name, "hostile-", 8) == 0 ||
-		strncmp(name, "not-a-profile-", 14) == 0 ||
-		strcmp(name, "empty.pb") == 0;
+	strncmp(name, "bad-", 4) == 0 || strncmp(name, "hostile-", 8) == 0 ||
+	strncmp(name, "not-a-profile-", 14) == 0 ||
+	strcmp(name, "empty.pb") == 0 ||
+	/* a function with id 0, which google/pprof refuses as well */
+	strcmp(name, "dotnet-pprof-3.pb.gz") == 0;
 
 	unit_memory_init(&memory);
 	if (!pprof_read(bytes, size, &wide_limits, &memory.allocator, &profile,

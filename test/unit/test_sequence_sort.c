@@ -62,7 +62,7 @@ check_sort(const char *name, Sequences *sequences)
 	uint32		n = sequences->n;
 	uint32	   *items = malloc((n + 1) * sizeof(uint32));
 	uint32	   *expected = malloc((n + 1) * sizeof(uint32));
-	SequenceEntry *entries = malloc((n + 1) * sizeof(SequenceEntry));
+	SequenceEntry *entries = malloc((2 * n + 1) * sizeof(SequenceEntry));
 	bool	   *same = malloc((n + 1) * sizeof(bool));
 	bool	   *seen = calloc(n + 1, sizeof(bool));
 	uint32		nwrong = 0;
@@ -247,7 +247,7 @@ make_adversary(uint64 *symbols, uint32 n, uint32 nrounds)
 		{
 			uint32		held = range[i];
 			uint32		other = symbols[held] < pivot ? less++ :
-				symbols[held] > pivot ? --greater : i;
+			symbols[held] > pivot ? --greater : i;
 
 			i += symbols[held] <= pivot;
 			if (other != i)
@@ -330,7 +330,7 @@ check_all_small(void)
 			uint64		symbols[12];
 			uint32		start[7] = {0};
 			uint32		items[6];
-			SequenceEntry entries[6];
+			SequenceEntry entries[12];
 			bool		same[6];
 			uint32		rest = code;
 			Sequences	sequences = {.symbols = symbols,.start = start,.n = n};
@@ -371,7 +371,14 @@ main(void)
 		check_random("random sequences", seed, unit_below(&random, 300),
 					 1 + unit_below(&random, 6), 1 + unit_below(&random, 4));
 	}
+	for (uint32 n = 60; n < 70; n++)
+	{
+		check_random("around the least for radix sort", n, n, 4, 300);
+		check_random("around the least for radix sort", n, n, 3, 0);
+		check_random("around the least for radix sort", n, n, 2, 70000);
+	}
 	check_random("many short ones", 1, 200000, 4, 3);
+	check_random("many ranks", 4, 200000, 3, 100000);
 	check_random("many different ones", 2, 200000, 3, 0);
 	check_random("few long ones", 3, 50, 20000, 2);
 	check_pattern("ascending", 300000, ascending);

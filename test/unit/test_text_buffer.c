@@ -47,7 +47,7 @@ static void
 test_int(void)
 {
 	static const int64 numbers[] = {0, 1, -1, 9, 10, -10, 123456789,
-		PG_INT64_MAX, PG_INT64_MIN, PG_INT64_MIN + 1};
+	PG_INT64_MAX, PG_INT64_MIN, PG_INT64_MIN + 1};
 	uint32		nwrong = 0;
 
 	for (size_t i = 0; i < lengthof(numbers); i++)
@@ -119,7 +119,7 @@ expected_length(const unsigned char *bytes, size_t length)
 {
 	uint32		code = bytes[0];
 	uint32		n = code < 0x80 ? 1 : code >> 5 == 6 ? 2 :
-		code >> 4 == 14 ? 3 : code >> 3 == 30 ? 4 : 0;
+	code >> 4 == 14 ? 3 : code >> 3 == 30 ? 4 : 0;
 	static const uint32 smallest[] = {0, 1, 0x80, 0x800, 0x10000};
 
 	if (n == 0 || n > length)

@@ -16,7 +16,8 @@ static int	unit_count = 0;
 static int	unit_failures = 0;
 
 /* Report one test; `name` is a format. */
-static inline bool pg_attribute_printf(2, 3)
+static inline bool
+pg_attribute_printf(2, 3)
 unit_ok(bool passed, const char *name,...)
 {
 	va_list		arguments;
@@ -34,7 +35,8 @@ unit_ok(bool passed, const char *name,...)
 }
 
 /* Explain a failure. */
-static inline void pg_attribute_printf(1, 2)
+static inline void
+pg_attribute_printf(1, 2)
 unit_note(const char *text,...)
 {
 	va_list		arguments;

@@ -1,0 +1,20 @@
+#!/usr/bin/env bash
+#
+# Compiles one C program together with the pure code, optimised and without
+# sanitizers.
+#
+#   test/build_pure.sh SOURCE.c PROGRAM
+set -euo pipefail
+
+source=$(realpath "$1")
+mkdir -p "$(dirname "$2")"
+program=$(realpath "$2")
+cd "$(dirname "$0")/.."
+pg_config=${PG_CONFIG:-pg_config}
+
+mapfile -t pure < <(ls src/stack/*.c
+  grep -l '^.ifndef FRONTEND' src/profile/*.c src/flame/*.c)
+"${CC:-cc}" -std=gnu11 -O2 -g -DFRONTEND -D_GNU_SOURCE -Isrc -Itest/unit \
+  -I"$("$pg_config" --includedir-server)" "$source" "${pure[@]}" \
+  -L"$("$pg_config" --pkglibdir)" -L"$("$pg_config" --libdir)" \
+  -lpgcommon -lpgport -lzstd -ldeflate -lm -o "$program"
