@@ -5,7 +5,8 @@
  * Multiply-and-fold mixing, after the idea of wyhash (Wang Yi, public
  * domain): two 64-bit words become the halves of their 128-bit product,
  * xored.  Not for secrets; tables whose keys come from outside pass a seed
- * that the outside does not know.
+ * that the outside does not know.  The seed goes into every factor, since one
+ * that the outside can make zero would forget all that came before.
  */
 #ifndef PYRO_HASH_H
 #define PYRO_HASH_H
@@ -55,6 +56,7 @@ hash_bytes64(const void *bytes, size_t size, uint64 seed)
 {
 	const unsigned char *p = bytes;
 	const unsigned char *end = p + size;
+	uint64		secret = seed ^ HASH_CONSTANT_2;
 	uint64		hash = seed ^ (size * HASH_CONSTANT_1);
 	uint64		a = 0;
 	uint64		b = 0;
@@ -62,7 +64,7 @@ hash_bytes64(const void *bytes, size_t size, uint64 seed)
 	if (size >= 16)
 	{
 		for (; end - p > 16; p += 16)
-			hash = hash_fold(hash_load64(p) ^ HASH_CONSTANT_2,
+			hash = hash_fold(hash_load64(p) ^ secret,
 							 hash_load64(p + 8) ^ hash);
 		a = hash_load64(end - 16);
 		b = hash_load64(end - 8);
@@ -79,7 +81,7 @@ hash_bytes64(const void *bytes, size_t size, uint64 seed)
 	}
 	else if (size > 0)
 		a = (uint64) p[0] << 16 | (uint64) p[size / 2] << 8 | end[-1];
-	hash = hash_fold(a ^ HASH_CONSTANT_2, b ^ hash);
+	hash = hash_fold(a ^ secret, b ^ hash);
 	return hash_fold(hash ^ HASH_CONSTANT_1, HASH_CONSTANT_2);
 }
 

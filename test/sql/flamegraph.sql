@@ -75,8 +75,8 @@ FROM (VALUES (NULL::profile), ('main;work 10'), (NULL)) v (p);
 SELECT file, flamegraph_total(f), flamegraph_sample_type(f), flamegraph_profiles(f), flamegraph_duration(f)
 FROM (SELECT 'none' AS file, flamegraph(profile, 'no type at all') AS f FROM flamed WHERE false) g;
 
--- A profile without samples counts as a profile; one without sample types has
--- nothing to draw, but its type is not to be known.
+-- A profile without samples counts as a profile, and so does one without
+-- sample types, which cannot have samples.
 SELECT flamegraph(p) FROM (VALUES (''::profile)) v (p);
 SELECT flamegraph_profiles(flamegraph(p)) FROM (VALUES (''::profile), ('main 1')) v (p);
 SELECT flamegraph(build.string('')::profile);
@@ -123,7 +123,8 @@ SELECT flamegraph_folded(flamegraph_merge(f)) FROM (VALUES ('a 1'::flamegraph), 
 SELECT build.error($$SELECT flamegraph(profile_from_folded('a 1', 'cpu', 'nanoseconds')) + 'a 1'::flamegraph$$) AS plus;
 SELECT build.error($$SELECT flamegraph_merge(f) FROM (VALUES (E'flamegraph 1 cpu/count\n0\t1'::flamegraph), (E'flamegraph 1 cpu/bytes\n0\t1')) v (f)$$) AS merge;
 
--- Sums that leave bigint are an error, in a node as well as in the total.
+-- Sums that leave bigint are an error, in a node as well as in the total; only
+-- durations stay at its end, since some profilers give the time since 1970.
 SELECT flamegraph_total(flamegraph(p)) FROM (VALUES ('a 9223372036854775806'::profile), ('a 1')) v (p);
 SELECT build.error($$SELECT flamegraph(p) FROM (VALUES ('a 9223372036854775807'::profile), ('a 1')) v (p)$$) AS node;
 SELECT build.error($$SELECT flamegraph(p) FROM (VALUES ('a 9223372036854775807'::profile), ('b 1')) v (p)$$) AS total;

@@ -158,7 +158,7 @@ SELECT l.line, s.value FROM (SELECT profile_merge(
 	JOIN LATERAL (SELECT row_number() OVER () AS n, value FROM profile_samples(p)) s USING (n);
 
 -- Sums that leave bigint are an error that names the type, those that reach
--- its ends are not.
+-- its ends are not.  Durations stay at its end.
 SELECT value FROM profile_samples('a 9223372036854775806'::profile + 'a 1');
 SELECT value FROM profile_samples('a -9223372036854775807'::profile + 'a -1');
 SELECT 'a 9223372036854775807'::profile + 'a 1';

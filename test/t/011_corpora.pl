@@ -167,23 +167,20 @@ query_is(
 	q{SELECT file FROM others WHERE error IS NULL AND profile_sample_count(profile) > 0},
 	'', 'or have no samples');
 
-# All of it in one profile, and every type of it in one tree.  Left out are
-# the files that give as their duration the time since 1970, of which no seven
-# can be added.
+# All of it in one profile, and every type of it in one tree.
 $node->safe_psql('postgres',
-	q{CREATE TABLE whole AS SELECT profile_merge(profile) AS profile FROM sound
-	  WHERE coalesce(profile_duration(profile), '0') < '1 year'});
+	q{CREATE TABLE whole AS SELECT profile_merge(profile) AS profile FROM sound});
 query_is(
 	q{SELECT type FROM whole, unnest(profile_sample_types(profile)) type
 	  WHERE profile_total(profile, type) <>
 		(SELECT sum(profile_total(profile, type)) FROM sound
-		 WHERE coalesce(profile_duration(profile), '0') < '1 year' AND type = ANY (profile_sample_types(profile)))},
+		 WHERE type = ANY (profile_sample_types(profile)))},
 	'', 'all profiles add up to one, type by type');
 query_is(
 	q{SELECT type FROM whole, unnest(profile_sample_types(profile)) type,
 		LATERAL (SELECT flamegraph(p, type) AS f FROM (VALUES (profile)) v (p)) w,
 		LATERAL (SELECT flamegraph(s.profile, type) AS f FROM sound s
-				 WHERE coalesce(profile_duration(s.profile), '0') < '1 year' AND type = ANY (profile_sample_types(s.profile))) t
+				 WHERE type = ANY (profile_sample_types(s.profile))) t
 	  WHERE flamegraph_folded(w.f) <> flamegraph_folded(t.f)},
 	'', 'and the tree of their sum is the sum of their trees');
 

@@ -482,7 +482,6 @@ static void
 test_strings(void)
 {
 	Bytes		bytes = {0};
-	uint64		id = 1;
 	static const char zero[] = {'a', 0, 'b'};
 	static const struct
 	{
