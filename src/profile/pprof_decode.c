@@ -28,6 +28,8 @@ typedef struct PprofDecoder
 	PyroError  *error;
 } PprofDecoder;
 
+#define LARGE_FILE_SIZE		((size_t) 1024 * 1024)
+
 /* Make room for `more` elements; 32-bit indexes address them all. */
 #define ARRAY_RESERVE(decoder, array, more) \
 	(likely((array).n + (more) <= (array).capacity) || \
@@ -518,6 +520,23 @@ decode_comments(PprofDecoder *decoder, WireReader *in, WireType type)
 }
 
 /*
+ * Room for what a large file is likely to hold, so that its arrays do not
+ * move while they grow; what stays untouched costs nothing.  A stack location
+ * takes two bytes or three in merged profiles, which are the large ones.
+ */
+static bool
+reserve_for_size(PprofDecoder *decoder, size_t size)
+{
+	PprofMessage *message = decoder->message;
+
+	if (size < LARGE_FILE_SIZE)
+		return true;
+	return ARRAY_RESERVE(decoder, message->location_ids, size / 2) &&
+		ARRAY_RESERVE(decoder, message->values, size / 16) &&
+		ARRAY_RESERVE(decoder, message->samples, size / 32);
+}
+
+/*
  * Decode an uncompressed pprof profile.
  *
  * bytes: `size` bytes, which must outlive the message: its strings point into
@@ -539,6 +558,8 @@ pprof_decode(const uint8 *bytes, size_t size, const ProfileLimits *limits,
 
 	memset(message, 0, sizeof(*message));
 	error->kind = PYRO_OK;
+	if (!reserve_for_size(&decoder, size))
+		return false;
 	while (in.position < in.end)
 	{
 		uint32		field;

@@ -13,8 +13,6 @@
 #include "postgres_fe.h"
 #endif
 
-#include "common/int.h"
-
 #include "stack/call_tree.h"
 #include "stack/hash.h"
 
@@ -257,12 +255,9 @@ add_child(CallTree *tree, uint32 parent, uint32 name, uint32 at,
 	return true;
 }
 
-/*
- * The child of a node with a name, made when it is new.
- */
-bool
-call_tree_child(CallTree *tree, uint32 parent, uint32 name, uint32 *child,
-				PyroError *error)
+static inline bool
+find_child(CallTree *tree, uint32 parent, uint32 name, uint32 *child,
+		   PyroError *error)
 {
 	uint32		at = hash_numbers(parent, name, tree->seed) & tree->slot_mask;
 
@@ -282,17 +277,13 @@ call_tree_child(CallTree *tree, uint32 parent, uint32 name, uint32 *child,
 }
 
 /*
- * Add to the self value of a node; PYRO_OVERFLOW where that leaves int64.
+ * The child of a node with a name, made when it is new.
  */
 bool
-call_tree_add_self(CallTree *tree, uint32 node, int64 value,
-				   PyroError *error)
+call_tree_child(CallTree *tree, uint32 parent, uint32 name, uint32 *child,
+				PyroError *error)
 {
-	if (unlikely(pg_add_s64_overflow(tree->self[node], value,
-									 &tree->self[node])))
-		return pyro_fail(error, PYRO_OVERFLOW,
-						 "sum of the values of a call tree is out of range");
-	return true;
+	return find_child(tree, parent, name, child, error);
 }
 
 /* ---- stacks ---- */
@@ -379,7 +370,14 @@ call_tree_name_frames(CallTree *tree, const StackDictionary *stacks,
 	if (location_used == NULL || function_used == NULL ||
 		names->of_function == NULL || names->of_location == NULL)
 		return pyro_fail_memory(error);
-	mark_used(stacks, nodes, nnodes, location_used, function_used);
+	if (nnodes + 1 < stacks->nnodes)
+		mark_used(stacks, nodes, nnodes, location_used, function_used);
+	else
+	{
+		/* a dictionary has only what its nodes need */
+		memset(location_used, true, stacks->nlocations * sizeof(bool));
+		memset(function_used, true, (size_t) stacks->nfunctions + 1);
+	}
 	for (uint32 i = 0; i < stacks->nfunctions; i++)
 		if (function_used[i + 1])
 		{
@@ -427,7 +425,7 @@ inlined_name(CallTree *tree, const StackDictionary *stacks,
 }
 
 /* Nodes between asking for a slot and looking into it. */
-#define PREFETCH_DISTANCE	16
+#define PREFETCH_DISTANCE	24
 
 /* Ask for the slot that a node's outermost frame will be looked up in. */
 static inline void
@@ -474,7 +472,7 @@ call_tree_map_nodes(CallTree *tree, const StackDictionary *stacks,
 			name = names->of_location[index];
 		else if (!intern_frame(tree, stacks, location, 0, &name, error))
 			return false;
-		if (!call_tree_child(tree, at, name, &at, error))
+		if (!find_child(tree, at, name, &at, error))
 			return false;
 		for (uint32 frame = 1; frame < location->nlines; frame++)
 			if (!inlined_name(tree, stacks, names, location, frame, &name,

@@ -8,6 +8,8 @@
 #ifndef PYRO_CALL_TREE_H
 #define PYRO_CALL_TREE_H
 
+#include "common/int.h"
+
 #include "stack/allocator.h"
 #include "stack/pyro_error.h"
 #include "stack/stack_dictionary.h"
@@ -66,8 +68,6 @@ extern bool call_tree_intern(CallTree *tree, StringRef name, uint32 *id,
 							 PyroError *error);
 extern bool call_tree_child(CallTree *tree, uint32 parent, uint32 name,
 							uint32 *child, PyroError *error);
-extern bool call_tree_add_self(CallTree *tree, uint32 node, int64 value,
-							   PyroError *error);
 extern bool call_tree_name_frames(CallTree *tree,
 								  const StackDictionary *stacks,
 								  const uint32 *nodes, uint32 nnodes,
@@ -78,5 +78,17 @@ extern bool call_tree_map_nodes(CallTree *tree,
 								const FrameNames *names,
 								const uint32 *nodes, uint32 nnodes,
 								uint32 *target, PyroError *error);
+
+/* Add to the self value of a node; PYRO_OVERFLOW where that leaves int64. */
+static inline bool
+call_tree_add_self(CallTree *tree, uint32 node, int64 value,
+				   PyroError *error)
+{
+	if (unlikely(pg_add_s64_overflow(tree->self[node], value,
+									 &tree->self[node])))
+		return pyro_fail(error, PYRO_OVERFLOW,
+						 "sum of the values of a call tree is out of range");
+	return true;
+}
 
 #endif							/* PYRO_CALL_TREE_H */

@@ -113,11 +113,12 @@ func normaliseRaw(lines []string) ([]string, error) {
 			samples[len(samples)-1] += "\n" + strings.TrimSpace(line)
 			continue
 		}
-		text := "sample " + strings.Join(strings.Fields(found[1]), " ")
+		var text strings.Builder
+		text.WriteString("sample " + strings.Join(strings.Fields(found[1]), " "))
 		for _, id := range strings.Fields(found[2]) {
-			text += "\n" + locations[id]
+			text.WriteString("\n" + locations[id])
 		}
-		samples = append(samples, text)
+		samples = append(samples, text.String())
 	}
 	result = append(result, samples...)
 	sort.Strings(result)
