@@ -28,7 +28,7 @@ typedef struct PprofDecoder
 	PyroError  *error;
 } PprofDecoder;
 
-#define LARGE_FILE_SIZE		((size_t) 1024 * 1024)
+#define LARGE_FILE_SIZE		((size_t) 2 * 1024 * 1024)
 
 /* Make room for `more` elements; 32-bit indexes address them all. */
 #define ARRAY_RESERVE(decoder, array, more) \
@@ -531,9 +531,9 @@ reserve_for_size(PprofDecoder *decoder, size_t size)
 
 	if (size < LARGE_FILE_SIZE)
 		return true;
-	return ARRAY_RESERVE(decoder, message->location_ids, size / 2) &&
-		ARRAY_RESERVE(decoder, message->values, size / 16) &&
-		ARRAY_RESERVE(decoder, message->samples, size / 32);
+	return ARRAY_RESERVE(decoder, message->location_ids, size / 5 * 2) &&
+		ARRAY_RESERVE(decoder, message->values, size / 32) &&
+		ARRAY_RESERVE(decoder, message->samples, size / 64);
 }
 
 /*
