@@ -530,7 +530,7 @@ profile_flat_open_header(const uint8 *bytes, size_t size,
 {
 	ProfileFlatHead head;
 	PackedReader in;
-	size_t		head_size;
+	size_t		head_size = 0;
 	uint32		n;
 	const uint8 *types;
 
@@ -593,7 +593,7 @@ profile_flat_content(const uint8 *bytes, size_t size,
 					 StringRef *head, StringRef *payload, PyroError *error)
 {
 	ProfileFlatHead fixed;
-	size_t		head_size;
+	size_t		head_size = 0;
 	uint8	   *plain_head;
 	ByteRange	stored;
 	uint64		computed;

@@ -95,12 +95,14 @@ profile_open_names(Datum datum, text *type_name, int *type)
 	struct varlena *flat = PG_DETOAST_DATUM_PACKED(datum);
 	Allocator	allocator = context_allocator(CurrentMemoryContext);
 	Profile    *profile = palloc(sizeof(Profile));
-	ProfileHeader *header;
+	ProfileHeader header;
 	PyroError	error;
 
-	header = profile_open_header(PointerGetDatum(flat));
-	*type = type_name == NULL && header->nsample_types == 0 ? -1 :
-		profile_choose_type(header, type_name);
+	pyro_check(profile_flat_open_header((uint8 *) VARDATA_ANY(flat),
+										VARSIZE_ANY_EXHDR(flat), &allocator,
+										&header, &error), &error);
+	*type = type_name == NULL && header.nsample_types == 0 ? -1 :
+		profile_choose_type(&header, type_name);
 	pyro_check(profile_flat_open_names((uint8 *) VARDATA_ANY(flat),
 									   VARSIZE_ANY_EXHDR(flat), *type,
 									   MaxAllocSize, &allocator, profile,

@@ -1,12 +1,14 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"os/exec"
 	"regexp"
 	"sort"
 	"strings"
 	"sync"
+	"time"
 )
 
 var (
@@ -15,6 +17,10 @@ var (
 	rawSample   = regexp.MustCompile(`^ *(-?\d+(?: +-?\d+)*): ?([\d ]*)$`)
 	rawMapped   = regexp.MustCompile(`^M=(\d+) ?`)
 )
+
+// It writes the ids of a stack by adding to a string, which takes forever
+// where a stack has a million of them.
+const rawTimeLimit = 20 * time.Second
 
 // pprofProgram is what "go tool pprof" runs, asked for once.
 var pprofProgram = sync.OnceValues(func() (string, error) {
@@ -29,7 +35,12 @@ func describeRaw(path string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	output, err := exec.Command(program, "-raw", "-symbolize=none", path).Output()
+	limited, cancel := context.WithTimeout(context.Background(), rawTimeLimit)
+	defer cancel()
+	output, err := exec.CommandContext(limited, program, "-raw", "-symbolize=none", path).Output()
+	if limited.Err() != nil {
+		return nil, fmt.Errorf("no text within %v", rawTimeLimit)
+	}
 	if err != nil {
 		if failed, is := err.(*exec.ExitError); is {
 			err = fmt.Errorf("%s", strings.TrimSpace(string(failed.Stderr)))

@@ -312,6 +312,20 @@ test_caps(void)
 	free(bytes);
 }
 
+/* When the form changes, fuzzing must start from new files (make_corpus). */
+static void
+test_fuzz_corpus(void)
+{
+	size_t		size;
+	uint8	   *bytes = read_whole_file("test/fuzz/corpus/flat/random-00", &size);
+	const char *wrong;
+
+	unit_ok(bytes != NULL &&
+			open_kind(bytes, size, CHECK_MEMORY, &wrong) == PYRO_OK,
+			"the files that fuzzing starts from are of this form");
+	free(bytes);
+}
+
 /* Behind something else in the buffer, as behind a varlena header. */
 static void
 test_behind_a_header(void)
@@ -384,5 +398,6 @@ main(void)
 	test_caps();
 	test_behind_a_header();
 	test_small_buffers();
+	test_fuzz_corpus();
 	return unit_finish();
 }
