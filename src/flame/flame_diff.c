@@ -142,10 +142,9 @@ sum_totals(DiffBuilder *d, const int64 *self)
 	const FlameTree *tree = &d->diff->tree;
 	int64	   *total = new_array(d, tree->nnodes, sizeof(int64));
 	int64	   *open;			/* by level: what stands below it so far */
-	uint32		deepest = 0;
+	uint32		deepest;
 
-	for (uint32 i = 0; i < tree->nnodes; i++)
-		deepest = Max(deepest, tree->level[i]);
+	deepest = flame_deepest_level(tree);
 	open = new_array(d, (size_t) deepest + 2, sizeof(int64));
 	if (total == NULL || open == NULL)
 		return NULL;

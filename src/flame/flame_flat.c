@@ -352,10 +352,9 @@ call_tree_add_flame(CallTree *tree, const FlameTree *flame,
 {
 	uint32	   *names = allocate_array(scratch, flame->nnames, sizeof(uint32));
 	uint32	   *path;			/* node at each level */
-	uint32		deepest = 0;
+	uint32		deepest;
 
-	for (uint32 i = 0; i < flame->nnodes; i++)
-		deepest = Max(deepest, flame->level[i]);
+	deepest = flame_deepest_level(flame);
 	path = allocate_array(scratch, (size_t) deepest + 1, sizeof(uint32));
 	if (names == NULL || path == NULL)
 		return pyro_fail_memory(error);

@@ -44,10 +44,9 @@ find_parents(RowCutter *c)
 {
 	const FlameTree *tree = c->tree;
 	uint32	   *path;
-	uint32		deepest = 0;
+	uint32		deepest;
 
-	for (uint32 i = 0; i < tree->nnodes; i++)
-		deepest = Max(deepest, tree->level[i]);
+	deepest = flame_deepest_level(tree);
 	path = new_array(c, (size_t) deepest + 1, sizeof(uint32));
 	c->parent = new_array(c, tree->nnodes, sizeof(uint32));
 	if (path == NULL || c->parent == NULL)
@@ -254,12 +253,11 @@ flame_rows(const FlameTree *tree, const int64 *right_total,
 		.allocator = allocator,.error = error
 	};
 	FlameRow   *others;
-	uint32		deepest = 0;
+	uint32		deepest;
 
 	if (!find_parents(&c) || !weigh_nodes(&c) || !choose_nodes(&c))
 		return false;
-	for (uint32 i = 0; i < tree->nnodes; i++)
-		deepest = Max(deepest, tree->level[i]);
+	deepest = flame_deepest_level(tree);
 	others = new_array(&c, (size_t) deepest + 1, sizeof(FlameRow));
 	*rows = new_array(&c, (size_t) c.nrows + 1, sizeof(FlameRow));
 	if (others == NULL || *rows == NULL)

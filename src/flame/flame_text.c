@@ -141,11 +141,10 @@ flame_folded_append(TextBuffer *out, const FlameTree *tree, bool ascii_only,
 					PyroError *error)
 {
 	uint32	   *path;
-	uint32		deepest = 0;
+	uint32		deepest;
 	bool		first = true;
 
-	for (uint32 i = 0; i < tree->nnodes; i++)
-		deepest = Max(deepest, tree->level[i]);
+	deepest = flame_deepest_level(tree);
 	path = allocate_array(out->allocator, (size_t) deepest + 1,
 						  sizeof(uint32));
 	if (path == NULL)

@@ -47,10 +47,9 @@ static bool
 init_path(Path *path, const FlameTree *tree, const Allocator *allocator,
 		  PyroError *error)
 {
-	uint32		deepest = 0;
+	uint32		deepest;
 
-	for (uint32 i = 0; i < tree->nnodes; i++)
-		deepest = Max(deepest, tree->level[i]);
+	deepest = flame_deepest_level(tree);
 	path->name = allocate_array(allocator, (size_t) deepest + 1,
 								sizeof(uint32));
 	path->open = allocate_array(allocator, tree->nnames, sizeof(uint32));

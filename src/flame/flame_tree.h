@@ -51,4 +51,14 @@ flame_node_name(const FlameTree *tree, uint32 node)
 	return flame_name(tree, tree->name[node]);
 }
 
+static inline uint32
+flame_deepest_level(const FlameTree *tree)
+{
+	uint32		deepest = 0;
+
+	for (uint32 i = 0; i < tree->nnodes; i++)
+		deepest = Max(deepest, tree->level[i]);
+	return deepest;
+}
+
 #endif							/* PYRO_FLAME_TREE_H */

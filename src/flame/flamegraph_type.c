@@ -10,6 +10,7 @@
 #include "utils/datum.h"
 #include "utils/memutils.h"
 
+#include "comparison.h"
 #include "compat.h"
 #include "flame/flame_text.h"
 #include "flame/flamegraph_type.h"
@@ -197,29 +198,7 @@ compare_flat(Datum a, Datum b)
 	return order;
 }
 
-#define COMPARISON(name, condition) \
-	PYRO_FUNCTION(name); \
-	Datum \
-	name(PG_FUNCTION_ARGS) \
-	{ \
-		int			order = compare_flat(PG_GETARG_DATUM(0), \
-										 PG_GETARG_DATUM(1)); \
-		PG_RETURN_BOOL(condition); \
-	}
-
-COMPARISON(flamegraph_eq, order == 0)
-COMPARISON(flamegraph_ne, order != 0)
-COMPARISON(flamegraph_lt, order < 0)
-COMPARISON(flamegraph_le, order <= 0)
-COMPARISON(flamegraph_gt, order > 0)
-COMPARISON(flamegraph_ge, order >= 0)
-
-PYRO_FUNCTION(flamegraph_cmp);
-Datum
-flamegraph_cmp(PG_FUNCTION_ARGS)
-{
-	PG_RETURN_INT32(compare_flat(PG_GETARG_DATUM(0), PG_GETARG_DATUM(1)));
-}
+PYRO_COMPARISONS(flamegraph, compare_flat)
 
 PYRO_FUNCTION(flamegraph_hash);
 Datum

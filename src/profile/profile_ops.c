@@ -6,6 +6,7 @@
 
 #include "utils/memutils.h"
 
+#include "comparison.h"
 #include "compat.h"
 #include "profile/context_allocator.h"
 #include "profile/profile_flat.h"
@@ -83,29 +84,7 @@ compare_content(Datum a, Datum b)
 	return order;
 }
 
-#define COMPARISON(name, condition) \
-	PYRO_FUNCTION(name); \
-	Datum \
-	name(PG_FUNCTION_ARGS) \
-	{ \
-		int			order = compare_content(PG_GETARG_DATUM(0), \
-											PG_GETARG_DATUM(1)); \
-		PG_RETURN_BOOL(condition); \
-	}
-
-COMPARISON(profile_eq, order == 0)
-COMPARISON(profile_ne, order != 0)
-COMPARISON(profile_lt, order < 0)
-COMPARISON(profile_le, order <= 0)
-COMPARISON(profile_gt, order > 0)
-COMPARISON(profile_ge, order >= 0)
-
-PYRO_FUNCTION(profile_cmp);
-Datum
-profile_cmp(PG_FUNCTION_ARGS)
-{
-	PG_RETURN_INT32(compare_content(PG_GETARG_DATUM(0), PG_GETARG_DATUM(1)));
-}
+PYRO_COMPARISONS(profile, compare_content)
 
 PYRO_FUNCTION(profile_hash);
 Datum
