@@ -13,6 +13,7 @@
 #include "common/int.h"
 
 #include "flame/flame_rows.h"
+#include "stack/sequence_entry.h"
 
 typedef struct RowCutter
 {
@@ -84,23 +85,28 @@ weigh_nodes(RowCutter *c)
 	return true;
 }
 
-/* A node that may be shown; the heaviest comes first, then the earlier. */
-typedef struct Candidate
+/*
+ * The heaviest node comes first, then the earlier.  Bits of doubles that are
+ * not negative are in the order of their values.
+ */
+static inline uint64
+candidate_symbol(const double *weights, uint32 node, uint32 position)
 {
-	double		weight;
-	uint32		node;
-} Candidate;
+	uint64		bits;
 
-static int
-compare_candidates(const void *x, const void *y)
-{
-	const Candidate *a = x;
-	const Candidate *b = y;
-
-	if (a->weight != b->weight)
-		return a->weight > b->weight ? -1 : 1;
-	return a->node < b->node ? -1 : a->node > b->node;
+	if (position == 1)
+		return node;
+	memcpy(&bits, &weights[node], sizeof(bits));
+	return ~bits;
 }
+
+/* Values come from outside: no choice of them may make sorting slow. */
+#define SEQUENCE_SORT sort_candidates
+#define SEQUENCE_CONTEXT const double *
+#define SEQUENCE_SYMBOL(context, item, position) \
+	candidate_symbol(context, item, position)
+#define SEQUENCE_LAST(context, item, position) ((position) == 1)
+#include "stack/sequence_sort.h"
 
 /*
  * Keep the heaviest nodes, as long as they and the "other" rows of what is
@@ -115,12 +121,16 @@ static bool
 choose_nodes(RowCutter *c)
 {
 	uint32		n = c->tree->nnodes;
-	Candidate  *candidates = new_array(c, n, sizeof(Candidate));
+	SequenceEntry *entries = new_array(c, 2 * (size_t) n,
+									   sizeof(SequenceEntry));
+	uint32	   *candidates = new_array(c, n, sizeof(uint32));
+	bool	   *same = new_array(c, n, sizeof(bool));
 	uint32	   *hidden = new_array(c, n, sizeof(uint32));
 	uint32		nrows = 1;
 
 	c->kept = new_array(c, n, sizeof(bool));
-	if (candidates == NULL || hidden == NULL || c->kept == NULL)
+	if (entries == NULL || candidates == NULL || same == NULL ||
+		hidden == NULL || c->kept == NULL)
 		return false;
 	memset(c->kept, n <= c->max_rows, n * sizeof(bool));
 	c->nrows = n;
@@ -129,20 +139,17 @@ choose_nodes(RowCutter *c)
 	memset(hidden, 0, n * sizeof(uint32));
 	for (uint32 i = 0; i < n; i++)
 	{
-		candidates[i] = (Candidate)
-		{
-			c->weight[i], i
-		};
+		candidates[i] = i;
 		if (i > 0)
 			hidden[c->parent[i]]++;
 	}
-	qsort(candidates + 1, n - 1, sizeof(Candidate), compare_candidates);
+	sort_candidates(c->weight, entries, candidates + 1, same, n - 1);
 	c->kept[0] = true;
 	nrows += hidden[0] > 0;
 	c->nrows = nrows;
 	for (uint32 i = 1; i < n; i++)
 	{
-		uint32		node = candidates[i].node;
+		uint32		node = candidates[i];
 
 		nrows++;
 		nrows -= --hidden[c->parent[node]] == 0;

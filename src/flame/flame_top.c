@@ -11,6 +11,7 @@
 #include "common/int.h"
 
 #include "flame/flame_top.h"
+#include "stack/sequence_entry.h"
 
 static bool
 add(int64 *sum, int64 value, PyroError *error)
@@ -22,17 +23,43 @@ add(int64 *sum, int64 value, PyroError *error)
 }
 
 /* By self descending, then total descending, then name. */
-static int
-compare_functions(const void *x, const void *y)
+static inline uint64
+function_symbol(const FlameFunction *functions, uint32 item, uint32 position)
 {
-	const FlameFunction *a = x;
-	const FlameFunction *b = y;
+	const FlameFunction *function = &functions[item];
 
-	if (a->self != b->self)
-		return a->self > b->self ? -1 : 1;
-	if (a->total != b->total)
-		return a->total > b->total ? -1 : 1;
-	return a->name < b->name ? -1 : a->name > b->name;
+	if (position == 2)
+		return function->name;
+	return ~((uint64) (position == 0 ? function->self : function->total) ^
+			 ((uint64) 1 << 63));
+}
+
+/* Values come from outside: no choice of them may make sorting slow. */
+#define SEQUENCE_SORT sort_functions
+#define SEQUENCE_CONTEXT const FlameFunction *
+#define SEQUENCE_SYMBOL(context, item, position) \
+	function_symbol(context, item, position)
+#define SEQUENCE_LAST(context, item, position) ((position) == 2)
+#include "stack/sequence_sort.h"
+
+static bool
+sort_top(FlameFunction *functions, uint32 n, const Allocator *allocator,
+		 FlameFunction **sorted, PyroError *error)
+{
+	SequenceEntry *entries = allocate_array(allocator, 2 * (size_t) n,
+											sizeof(SequenceEntry));
+	uint32	   *items = allocate_array(allocator, n, sizeof(uint32));
+	bool	   *same = allocate_array(allocator, n, sizeof(bool));
+
+	*sorted = allocate_array(allocator, n, sizeof(FlameFunction));
+	if (entries == NULL || items == NULL || same == NULL || *sorted == NULL)
+		return pyro_fail_memory(error);
+	for (uint32 i = 0; i < n; i++)
+		items[i] = i;
+	sort_functions(functions, entries, items, same, n);
+	for (uint32 i = 0; i < n; i++)
+		(*sorted)[i] = functions[items[i]];
+	return true;
 }
 
 /* The names of the nodes from the root to the present one. */
@@ -100,9 +127,7 @@ flame_top(const FlameTree *tree, const Allocator *allocator,
 		path.name[level] = name;
 		path.depth = level + 1;
 	}
-	qsort(all, tree->nnames, sizeof(FlameFunction), compare_functions);
-	*functions = all;
-	return true;
+	return sort_top(all, tree->nnames, allocator, functions, error);
 }
 
 /*

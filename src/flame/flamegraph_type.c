@@ -17,6 +17,7 @@
 #include "profile/context_allocator.h"
 #include "profile/sql_text.h"
 #include "pyro_ext.h"
+#include "stack/hash.h"
 
 /* ---- datums ---- */
 
@@ -78,7 +79,8 @@ flamegraph_make_empty(void)
 	CallTree	tree;
 	PyroError	error;
 
-	pyro_check(call_tree_init(&tree, &allocator, 0, &error), &error);
+	pyro_check(call_tree_init(&tree, &allocator, hash_seed_of(&tree),
+							  &error), &error);
 	return flamegraph_make(&tree, &header);
 }
 
@@ -95,7 +97,8 @@ flamegraph_in(PG_FUNCTION_ARGS)
 	CallTree	tree;
 	PyroError	error;
 
-	pyro_check(call_tree_init(&tree, &allocator, 0, &error), &error);
+	pyro_check(call_tree_init(&tree, &allocator, hash_seed_of(&tree),
+							  &error), &error);
 	if (!flame_text_read(text, &tree, &header, &allocator, &error))
 	{
 		pyro_raise(&error, ERRCODE_INVALID_TEXT_REPRESENTATION,
@@ -158,7 +161,8 @@ flamegraph_recv(PG_FUNCTION_ARGS)
 	{
 		flame.type, flame.unit, flame.nprofiles, flame.duration_nanos
 	};
-	pyro_check(call_tree_init(&tree, &allocator, 0, &error) &&
+	pyro_check(call_tree_init(&tree, &allocator, hash_seed_of(&tree),
+							  &error) &&
 			   call_tree_add_flame(&tree, &flame, &allocator, &error),
 			   &error);
 	PG_RETURN_POINTER(flamegraph_make(&tree, &header));

@@ -18,6 +18,7 @@
 
 #define GZIP_LEVEL			6
 #define ZSTD_LEVEL			1
+#define ZSTD_MAX_WINDOW_LOG	26	/* 64 MB */
 
 /* deflate cannot make more than 1032 bytes out of one */
 #define DEFLATE_MAX_RATIO	1032
@@ -142,19 +143,15 @@ decompress_gzip(ByteRange in, size_t max_size, const Allocator *allocator,
 
 /* All frames of a zstd file; sizes need not be stated in them. */
 static bool
-decompress_zstd_frames(ByteRange in, size_t max_size,
-					   const Allocator *allocator, ByteRange *out,
-					   PyroError *error)
+decompress_zstd_frames(ZSTD_DCtx *decompressor, ByteRange in,
+					   size_t max_size, const Allocator *allocator,
+					   ByteRange *out, PyroError *error)
 {
-	ZSTD_DCtx  *decompressor = zstd_decompressor();
 	ZSTD_inBuffer input = {in.bytes, in.size, 0};
 	uint8	   *bytes = NULL;
 	size_t		capacity = 0;
 	size_t		size = 0;
 
-	if (decompressor == NULL)
-		return pyro_fail_memory(error);
-	ZSTD_DCtx_reset(decompressor, ZSTD_reset_session_only);
 	for (;;)
 	{
 		ZSTD_outBuffer output;
@@ -186,6 +183,28 @@ decompress_zstd_frames(ByteRange in, size_t max_size,
 }
 
 /*
+ * A decompressor for one file, since a file says how large a window it wants
+ * and the decompressor keeps it.
+ */
+static bool
+decompress_zstd_file(ByteRange in, size_t max_size,
+					 const Allocator *allocator, ByteRange *out,
+					 PyroError *error)
+{
+	ZSTD_DCtx  *decompressor = ZSTD_createDCtx();
+	bool		done;
+
+	if (decompressor == NULL)
+		return pyro_fail_memory(error);
+	ZSTD_DCtx_setParameter(decompressor, ZSTD_d_windowLogMax,
+						   ZSTD_MAX_WINDOW_LOG);
+	done = decompress_zstd_frames(decompressor, in, max_size, allocator, out,
+								  error);
+	ZSTD_freeDCtx(decompressor);
+	return done;
+}
+
+/*
  * Uncompress what may be gzip (several members, too), zstd or plain bytes.
  *
  * max_size: cap on both sizes, in bytes.  *out comes from the allocator, or
@@ -205,7 +224,7 @@ decompress_any(ByteRange in, size_t max_size, const Allocator *allocator,
 	if (starts_gzip(in))
 		return decompress_gzip(in, max_size, allocator, out, error);
 	if (in.size >= 4 && memcmp(in.bytes, zstd_magic, 4) == 0)
-		return decompress_zstd_frames(in, max_size, allocator, out, error);
+		return decompress_zstd_file(in, max_size, allocator, out, error);
 	*out = in;
 	return true;
 }

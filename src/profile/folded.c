@@ -13,6 +13,7 @@
 #include "profile/folded.h"
 #include "profile/pprof.h"
 #include "stack/call_tree.h"
+#include "stack/hash.h"
 
 static bool
 is_space(char c)
@@ -247,7 +248,8 @@ folded_read(StringRef text, SampleType type, const ProfileLimits *limits,
 		return pyro_fail(error, PYRO_LIMIT,
 						 "folded stacks of %u bytes are larger than pyro.max_profile_size (%zu bytes)",
 						 text.length, limits->max_size);
-	if (!call_tree_init(&builder.names, allocator, 0, error))
+	if (!call_tree_init(&builder.names, allocator, hash_seed_of(&builder),
+						error))
 		return false;
 	while (folded_next_line(&reader, &line, error))
 		if (!append_sample(&builder, &line, reader.line))

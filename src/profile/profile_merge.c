@@ -22,6 +22,7 @@
 
 #include "profile/profile_merge.h"
 #include "stack/preorder.h"
+#include "stack/sequence_entry.h"
 
 /* One operand, and where its parts are in the sum. */
 typedef struct MergeSide
@@ -561,15 +562,6 @@ merge_period(const ProfileHeader *a, const ProfileHeader *b,
 	sum->period = chosen->period;
 }
 
-static int
-compare_numbers(const void *x, const void *y)
-{
-	uint32		a = *(const uint32 *) x;
-	uint32		b = *(const uint32 *) y;
-
-	return a < b ? -1 : a > b;
-}
-
 /* Equal lists stay as they are; others become one, each comment once. */
 static bool
 merge_comments(Merger *m)
@@ -579,6 +571,7 @@ merge_comments(Merger *m)
 	size_t		most = (size_t) a->ncomments + b->ncomments;
 	uint32	   *comments = new_array(m, most, sizeof(uint32));
 	bool		same = a->ncomments == b->ncomments;
+	SequenceEntry *entries;
 	uint32		n = 0;
 
 	if (comments == NULL)
@@ -594,10 +587,15 @@ merge_comments(Merger *m)
 	m->sum->ncomments = a->ncomments;
 	if (same)
 		return true;
-	qsort(comments, most, sizeof(uint32), compare_numbers);
+	entries = new_array(m, most, sizeof(SequenceEntry));
+	if (entries == NULL)
+		return false;
 	for (uint32 i = 0; i < most; i++)
-		if (i == 0 || comments[i] != comments[i - 1])
-			comments[n++] = comments[i];
+		entries[i].symbol = comments[i];
+	sequence_heap_sort(entries, most);
+	for (uint32 i = 0; i < most; i++)
+		if (i == 0 || entries[i].symbol != entries[i - 1].symbol)
+			comments[n++] = entries[i].symbol;
 	m->sum->ncomments = n;
 	return true;
 }

@@ -28,6 +28,17 @@ hash_numbers(uint32 a, uint32 b, uint64 seed)
 	return hash_fold(((uint64) a << 32 | b) ^ seed, HASH_CONSTANT_1);
 }
 
+/*
+ * A seed for a table that lives for one call: where something of it lies in
+ * memory, which address space randomisation hides from the outside.
+ */
+static inline uint64
+hash_seed_of(const void *address)
+{
+	return hash_fold((uint64) (uintptr_t) address ^ HASH_CONSTANT_2,
+					 HASH_CONSTANT_1);
+}
+
 static inline uint64
 hash_load64(const unsigned char *p)
 {
