@@ -184,16 +184,19 @@ decompress_zstd_frames(ZSTD_DCtx *decompressor, ByteRange in,
 
 /*
  * A decompressor for one file, since a file says how large a window it wants
- * and the decompressor keeps it.
+ * and the decompressor keeps it.  Asking for memory may end the call by force
+ * (context_allocator.c); the next one then frees what was left.
  */
 static bool
 decompress_zstd_file(ByteRange in, size_t max_size,
 					 const Allocator *allocator, ByteRange *out,
 					 PyroError *error)
 {
-	ZSTD_DCtx  *decompressor = ZSTD_createDCtx();
+	static ZSTD_DCtx *decompressor = NULL;
 	bool		done;
 
+	ZSTD_freeDCtx(decompressor);
+	decompressor = ZSTD_createDCtx();
 	if (decompressor == NULL)
 		return pyro_fail_memory(error);
 	ZSTD_DCtx_setParameter(decompressor, ZSTD_d_windowLogMax,
@@ -201,6 +204,7 @@ decompress_zstd_file(ByteRange in, size_t max_size,
 	done = decompress_zstd_frames(decompressor, in, max_size, allocator, out,
 								  error);
 	ZSTD_freeDCtx(decompressor);
+	decompressor = NULL;
 	return done;
 }
 

@@ -5,6 +5,7 @@
  */
 #include "postgres.h"
 
+#include "miscadmin.h"
 #include "utils/memutils.h"
 
 #include "compat.h"
@@ -14,6 +15,12 @@
 static void *
 allocate_in_context(void *owner, size_t size)
 {
+	/*
+	 * Pure code cannot check for interrupts by itself, but asks for memory at
+	 * every step of its way and holds nothing that must be given back.
+	 */
+	CHECK_FOR_INTERRUPTS();
+
 	/* a request beyond any limit is "no memory", not an internal error */
 	if (!AllocHugeSizeIsValid(size))
 		return NULL;
