@@ -105,6 +105,12 @@ StaticAssertDecl(sizeof(ProfileFlatCounts) == 44, "no padding in the counts");
 /* The largest payload; a datum cannot be larger. */
 #define PROFILE_FLAT_MAX_SIZE	((size_t) 0x3FFFFF00)
 
+/*
+ * More frames than this in the stack trie, inlined ones counted, are not
+ * stored: whoever opens the profile or draws it needs memory for all of them.
+ */
+#define PROFILE_FLAT_MAX_FRAMES	((uint64) 8 * 1024 * 1024)
+
 extern bool profile_flat_write(const Profile *profile, bool compress,
 							   TextBuffer *out, PyroError *error);
 extern bool profile_flat_head_size(const uint8 *bytes, size_t size,

@@ -201,6 +201,21 @@ write_samples(FlatWriter *w)
 	}
 }
 
+/* Refuse what could be written but not be read again. */
+static bool
+check_frames(const StackDictionary *stacks, PyroError *error)
+{
+	uint64		nframes = 0;
+
+	for (uint32 i = 1; i < stacks->nnodes; i++)
+		nframes += stack_location_frames(&stacks->locations[stacks->node_location[i]]);
+	if (nframes > PROFILE_FLAT_MAX_FRAMES)
+		return pyro_fail(error, PYRO_LIMIT,
+						 "stacks of the profile have " UINT64_FORMAT " different frames, more than " UINT64_FORMAT,
+						 nframes, PROFILE_FLAT_MAX_FRAMES);
+	return true;
+}
+
 static bool
 write_payload(FlatWriter *w, const Allocator *allocator, PyroError *error)
 {
@@ -320,6 +335,8 @@ profile_flat_write(const Profile *profile, bool compress, TextBuffer *out,
 	size_t		room;
 
 	text_buffer_init(&w.payload, out->allocator, PROFILE_FLAT_MAX_SIZE);
+	if (!check_frames(profile->stacks, error))
+		return false;
 	if (!write_payload(&w, out->allocator, error))
 		return false;
 	write_head(&profile->header, &head, out);

@@ -30,6 +30,9 @@ content_hash(Datum datum)
 									  VARSIZE_ANY_EXHDR(slice), &head_size,
 									  &error), &error);
 	memcpy(&head, VARDATA_ANY(slice), sizeof(head));
+	/* building a hash index calls this for every row in one context */
+	if ((Pointer) slice != DatumGetPointer(datum))
+		pfree(slice);
 	return head.content_hash;
 }
 
