@@ -86,26 +86,14 @@ add_extra_string(PprofEncoder *e, StringRef string)
 static uint32
 header_string(PprofEncoder *e, StringRef string)
 {
-	const StackDictionary *stacks = e->stacks;
-	uint32		low = 0;
-	uint32		high = stacks->nstrings;
 	StringRef  *extra = (StringRef *) e->extra_strings.data;
+	uint32		found;
 
-	while (low < high)
-	{
-		uint32		middle = low + (high - low) / 2;
-
-		if (string_ref_compare(stacks->strings[middle], string) < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	if (low < stacks->nstrings &&
-		string_ref_equal(stacks->strings[low], string))
-		return low;
+	if (stack_find_string(e->stacks, string, &found))
+		return found;
 	for (uint32 i = 0; i < e->nextra_strings; i++)
 		if (string_ref_equal(extra[i], string))
-			return stacks->nstrings + i;
+			return e->stacks->nstrings + i;
 	return add_extra_string(e, string);
 }
 

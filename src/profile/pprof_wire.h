@@ -130,17 +130,4 @@ wire_write_varint(uint8 *p, uint64 value)
 	return p;
 }
 
-static inline size_t
-wire_varint_size(uint64 value)
-{
-	size_t		size = 1;
-
-	while (value >= 0x80)
-	{
-		value >>= 7;
-		size++;
-	}
-	return size;
-}
-
 #endif							/* PYRO_PPROF_WIRE_H */

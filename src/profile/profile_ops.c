@@ -140,21 +140,10 @@ profile_contains(PG_FUNCTION_ARGS)
 	const StackDictionary *stacks = profile_open(PG_GETARG_DATUM(0))->stacks;
 	text	   *name = PG_GETARG_TEXT_PP(1);
 	StringRef	wanted = sql_text_to_ref(name);
-	uint32		low = 0;
-	uint32		high = stacks->nstrings;
+	uint32		string;
 
-	while (low < high)
-	{
-		uint32		middle = low + (high - low) / 2;
-
-		if (string_ref_compare(stacks->strings[middle], wanted) < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	if (wanted.length > 0 && low < stacks->nstrings &&
-		string_ref_equal(stacks->strings[low], wanted) &&
-		names_function(stacks, low))
+	if (wanted.length > 0 && stack_find_string(stacks, wanted, &string) &&
+		names_function(stacks, string))
 		PG_RETURN_BOOL(true);
 
 	/* a name that is not valid UTF-8 is known by its readable form */

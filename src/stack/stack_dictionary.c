@@ -1,6 +1,6 @@
 /*
  * stack_dictionary.c
- *	  Names of the frames of a stack.
+ *	  Strings of a dictionary, and names of the frames of its stacks.
  */
 #ifndef FRONTEND
 #include "postgres.h"
@@ -9,6 +9,31 @@
 #endif
 
 #include "stack/stack_dictionary.h"
+
+/*
+ * Find a string by its bytes; false, with *string undefined, where the
+ * dictionary does not have it.
+ */
+bool
+stack_find_string(const StackDictionary *stacks, StringRef wanted,
+				  uint32 *string)
+{
+	uint32		low = 0;
+	uint32		high = stacks->nstrings;
+
+	while (low < high)
+	{
+		uint32		middle = low + (high - low) / 2;
+
+		if (string_ref_compare(stacks->strings[middle], wanted) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	*string = low;
+	return low < stacks->nstrings &&
+		string_ref_equal(stacks->strings[low], wanted);
+}
 
 /*
  * The name of a frame that has none: the base name of the mapped file, which

@@ -90,6 +90,8 @@ stack_location_frames(const StackLocation *location)
 	return location->nlines > 0 ? location->nlines : 1;
 }
 
+extern bool stack_find_string(const StackDictionary *stacks, StringRef wanted,
+							  uint32 *string);
 extern StringRef stack_unsymbolised_name(const StackDictionary *stacks,
 										 const StackLocation *location);
 extern StringRef stack_frame_name(const StackDictionary *stacks,
