@@ -79,13 +79,20 @@ update_packages() {
 
 # Set pg_config to the server to build against: $PG_CONFIG, else the newest
 # one that has its headers here, else the distribution's, which is installed.
-# Set pg_major to its major version.
+# Set pg_major to its major version.  With a major version $1 it is a server of
+# that version, or the status is 1.
 find_server() {
   local found
   if [ -n "${PG_CONFIG:-}" ]; then
     pg_config=$(command -v "$PG_CONFIG") || die "there is no $PG_CONFIG"
     pg_major=$("$pg_config" --version | sed 's/^PostgreSQL \([0-9]*\).*/\1/')
-    return
+    [ "${1:-$pg_major}" = "$pg_major" ] || return 1
+    return 0
+  fi
+  if [ -n "${1:-}" ] && [ -x "/usr/lib/postgresql/$1/bin/pg_config" ]; then
+    pg_major=$1
+    pg_config=/usr/lib/postgresql/$1/bin/pg_config
+    return 0
   fi
   found=$(compgen -G '/usr/lib/postgresql/*/bin/pg_config' | sort -V | tail -n 1) || true
   if [ -n "$found" ]; then
@@ -99,6 +106,7 @@ find_server() {
     [ -n "$pg_major" ] || die "this distribution has no package postgresql"
   fi
   pg_config=/usr/lib/postgresql/$pg_major/bin/pg_config
+  [ "${1:-$pg_major}" = "$pg_major" ] || return 1
 }
 
 # Print the packages of the server, unless it does not come from packages.
@@ -134,12 +142,17 @@ use_server_copy() {
   pg_config=$pg_bin/pg_config
 }
 
-# Copy the sources, without what was built, into the folder $1.
-copy_sources() {
-  mkdir -p "$1"
+# Print an archive of the sources, without what was built.
+archive_sources() {
   tar -C "$top" --exclude=./.git --exclude=./build --exclude=./tmp_check \
     --exclude='*.o' --exclude='*.bc' --exclude='*.so' --exclude=node_modules --exclude=target \
-    -cf - . | tar -C "$1" -xf -
+    --owner=root:0 --group=root:0 -cf - .
+}
+
+# Copy the sources into the folder $1.
+copy_sources() {
+  mkdir -p "$1"
+  archive_sources | tar -C "$1" -xf -
 }
 
 # Seconds since the time $1 of $EPOCHREALTIME, with one decimal.
