@@ -226,7 +226,7 @@ flamegraph_sample_type(PG_FUNCTION_ARGS)
 {
 	FlameTree  *tree = flamegraph_open(PG_GETARG_DATUM(0));
 
-	if (tree->type.length == 0 && tree->unit.length == 0)
+	if (!tree->is_typed)
 		PG_RETURN_NULL();
 	PG_RETURN_TEXT_P(cstring_to_text(psprintf("%s/%s",
 											  sql_cstring_readable(tree->type),

@@ -33,7 +33,6 @@ typedef struct FlameState
 	MemoryContext context;		/* of the tree; shared with other states */
 	Allocator	allocator;		/* from it */
 	uint64		serial;			/* no other state has or had it */
-	bool		is_typed;		/* something has gone in */
 	FlameHeader flame;			/* strings in the context */
 	CallTree	tree;
 	struct varlena *flat;		/* made by get_flat_size, NULL if none */
@@ -137,11 +136,11 @@ copy_string(FlameState *state, StringRef string)
 static void
 check_type(FlameState *state, StringRef type, StringRef unit)
 {
-	if (!state->is_typed)
+	if (!state->flame.is_typed)
 	{
 		state->flame.type = copy_string(state, type);
 		state->flame.unit = copy_string(state, unit);
-		state->is_typed = true;
+		state->flame.is_typed = true;
 		return;
 	}
 	if (!string_ref_equal(state->flame.type, type) ||
@@ -201,7 +200,7 @@ add_flamegraph(FlameState *state, Datum datum)
 
 	drop_flat(state);
 	/* a tree that nothing went into fits everything */
-	if (tree->type.length > 0 || tree->unit.length > 0 || tree->nnodes > 1)
+	if (tree->is_typed)
 		check_type(state, tree->type, tree->unit);
 	add_counts(state, tree->nprofiles, tree->duration_nanos);
 	pyro_check(call_tree_add_flame(&state->tree, tree, &scratch, &error),

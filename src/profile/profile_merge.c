@@ -51,11 +51,7 @@ typedef struct Merger
 static void *
 new_array(Merger *m, size_t n, size_t element_size)
 {
-	void	   *array = allocate_array(m->allocator, n, element_size);
-
-	if (array == NULL)
-		pyro_fail_memory(m->error);
-	return array;
+	return allocate_or_fail(m->allocator, n, element_size, m->error);
 }
 
 /*
