@@ -79,20 +79,13 @@ update_packages() {
 
 # Set pg_config to the server to build against: $PG_CONFIG, else the newest
 # one that has its headers here, else the distribution's, which is installed.
-# Set pg_major to its major version.  With a major version $1 it is a server of
-# that version, or the status is 1.
+# Set pg_major to its major version.
 find_server() {
   local found
   if [ -n "${PG_CONFIG:-}" ]; then
     pg_config=$(command -v "$PG_CONFIG") || die "there is no $PG_CONFIG"
     pg_major=$("$pg_config" --version | sed 's/^PostgreSQL \([0-9]*\).*/\1/')
-    [ "${1:-$pg_major}" = "$pg_major" ] || return 1
-    return 0
-  fi
-  if [ -n "${1:-}" ] && [ -x "/usr/lib/postgresql/$1/bin/pg_config" ]; then
-    pg_major=$1
-    pg_config=/usr/lib/postgresql/$1/bin/pg_config
-    return 0
+    return
   fi
   found=$(compgen -G '/usr/lib/postgresql/*/bin/pg_config' | sort -V | tail -n 1) || true
   if [ -n "$found" ]; then
@@ -106,7 +99,18 @@ find_server() {
     [ -n "$pg_major" ] || die "this distribution has no package postgresql"
   fi
   pg_config=/usr/lib/postgresql/$pg_major/bin/pg_config
-  [ "${1:-$pg_major}" = "$pg_major" ] || return 1
+}
+
+# The same for a server of major version $1; the status is 1 where this machine
+# has none.
+find_version() {
+  if [ -z "${PG_CONFIG:-}" ] && [ -x "/usr/lib/postgresql/$1/bin/pg_config" ]; then
+    pg_major=$1
+    pg_config=/usr/lib/postgresql/$pg_major/bin/pg_config
+  else
+    find_server
+    [ "$pg_major" = "$1" ]
+  fi
 }
 
 # Print the packages of the server, unless it does not come from packages.

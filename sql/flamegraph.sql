@@ -66,8 +66,9 @@ COMMENT ON FUNCTION flamegraph_final(flamegraph) IS
 
 -- SSPACE: without it the planner believes that a state takes 32 bytes; a state
 -- is a tree of some hundreds of nodes.  Much more would keep it from hashing.
+-- Version 18 rounds it up to a power of two after adding 16 bytes.
 CREATE AGGREGATE flamegraph(profile) (
-	SFUNC = flamegraph_accum, STYPE = flamegraph, SSPACE = 32768,
+	SFUNC = flamegraph_accum, STYPE = flamegraph, SSPACE = 32752,
 	COMBINEFUNC = flamegraph_combine,
 	FINALFUNC = flamegraph_final, FINALFUNC_MODIFY = READ_ONLY,
 	PARALLEL = SAFE
@@ -75,7 +76,7 @@ CREATE AGGREGATE flamegraph(profile) (
 COMMENT ON AGGREGATE flamegraph(profile) IS 'call tree of the default sample type of profiles';
 
 CREATE AGGREGATE flamegraph(profile, sample_type text) (
-	SFUNC = flamegraph_accum, STYPE = flamegraph, SSPACE = 32768,
+	SFUNC = flamegraph_accum, STYPE = flamegraph, SSPACE = 32752,
 	COMBINEFUNC = flamegraph_combine,
 	FINALFUNC = flamegraph_final, FINALFUNC_MODIFY = READ_ONLY,
 	PARALLEL = SAFE
@@ -89,7 +90,7 @@ COMMENT ON FUNCTION flamegraph_avg_final(flamegraph) IS
 	'final function of flamegraph_avg';
 
 CREATE AGGREGATE flamegraph_avg(profile, sample_type text) (
-	SFUNC = flamegraph_accum, STYPE = flamegraph, SSPACE = 32768,
+	SFUNC = flamegraph_accum, STYPE = flamegraph, SSPACE = 32752,
 	COMBINEFUNC = flamegraph_combine,
 	FINALFUNC = flamegraph_avg_final, FINALFUNC_MODIFY = READ_ONLY,
 	PARALLEL = SAFE
@@ -97,7 +98,7 @@ CREATE AGGREGATE flamegraph_avg(profile, sample_type text) (
 COMMENT ON AGGREGATE flamegraph_avg(profile, text) IS 'mean call tree of one sample type of profiles';
 
 CREATE AGGREGATE flamegraph_merge(flamegraph) (
-	SFUNC = flamegraph_combine, STYPE = flamegraph, SSPACE = 32768,
+	SFUNC = flamegraph_combine, STYPE = flamegraph, SSPACE = 32752,
 	COMBINEFUNC = flamegraph_combine,
 	FINALFUNC = flamegraph_final, FINALFUNC_MODIFY = READ_ONLY,
 	PARALLEL = SAFE

@@ -165,8 +165,9 @@ COMMENT ON FUNCTION profile_merge_final(profile) IS
 
 -- SSPACE: without it the planner believes that a state takes 32 bytes; a state
 -- is a tree of some hundreds of nodes.  Much more would keep it from hashing.
+-- Version 18 rounds it up to a power of two after adding 16 bytes.
 CREATE AGGREGATE profile_merge(profile) (
-	SFUNC = profile_merge_accum, STYPE = profile, SSPACE = 32768,
+	SFUNC = profile_merge_accum, STYPE = profile, SSPACE = 32752,
 	COMBINEFUNC = profile_merge_accum,
 	FINALFUNC = profile_merge_final, FINALFUNC_MODIFY = READ_ONLY,
 	PARALLEL = SAFE

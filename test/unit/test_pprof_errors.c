@@ -472,7 +472,6 @@ static void
 check_prefixes(const char *path, const char *format, const uint8 *bytes,
 			   size_t size)
 {
-	size_t		nparsed = 0;
 	size_t		nodd = 0;
 	UnitMemory	memory;
 
@@ -490,7 +489,6 @@ check_prefixes(const char *path, const char *format, const uint8 *bytes,
 		if (pprof_read(prefix, cut, &default_limits, &memory.allocator,
 					   &profile, &error))
 		{
-			nparsed++;
 			if (find_flaw(&profile) != NULL)
 				nodd++;
 		}
