@@ -15,7 +15,7 @@ release_of() {
     15) echo bookworm ;;
     17) echo trixie ;;
     18) echo forky ;;
-    *) die "no release of Debian has PostgreSQL $1" ;;
+    *) die "no release of Debian is known to have PostgreSQL $1" ;;
   esac
 }
 

@@ -63,7 +63,7 @@ LLVMFuzzerTestOneInput(const uint8 *bytes, size_t size)
 	unit_memory_init(&memory);
 	if (!flame_flat_open((uint8 *) copy + FLAT_OFFSET, size, &flame, &error))
 	{
-		if (error.kind != PYRO_CORRUPT)
+		if (error.kind != PYRO_MALFORMED)
 			abort();
 	}
 	else
