@@ -4,8 +4,9 @@
 # chroot with the Debian release that has it.  To be sourced after machine.sh.
 #
 # A chroot is made once, with debootstrap from the mirror that apt uses here,
-# and kept in $PYRO_CHROOTS; remove its folder to have it made anew.  It is
-# entered with mounts and processes of its own, which end with the command.
+# and kept in $PYRO_CHROOTS; remove its folder to have it made anew.  Commands
+# in it have mounts and processes of their own, which end with them, and write
+# to a folder outside, so that only packages change it.
 
 chroots=${PYRO_CHROOTS:-/var/cache/pyro_ext}
 
@@ -34,22 +35,24 @@ apart() {
     unshare --mount --propagation private --ipc --pid --fork --kill-child "$@"
 }
 
-# in_chroot ROOT [VARIABLE=VALUE]... COMMAND...: run a command as root in the
-# chroot.  The corpora, if there are any, are at /mnt there.
+# in_chroot ROOT FOLDER [VARIABLE=VALUE]... COMMAND...: run a command as root
+# in the chroot, with the folder as its /tmp.  The corpora, if there are any,
+# are at /mnt there.
 in_chroot() {
   # shellcheck disable=SC2016
   apart bash -euc '
-    root=$1 corpora=$2
-    shift 2
+    root=$1 folder=$2 corpora=$3
+    shift 3
     mount -t proc proc "$root/proc"
     mkdir -p "$root/dev/shm"
     mount -t tmpfs tmpfs "$root/dev/shm"
+    mount --bind "$folder" "$root/tmp"
     if [ -n "$corpora" ]; then
       mount --bind "$corpora" "$root/mnt"
       mount -o remount,bind,ro "$root/mnt"
     fi
     exec chroot "$root" env HOME=/root "$@"' \
-    in_chroot "$1" "${PYRO_CORPORA:-}" "${@:2}"
+    in_chroot "$1" "$2" "${PYRO_CORPORA:-}" "${@:3}"
 }
 
 # Install Debian's release $2 in the new folder $1.
@@ -92,45 +95,41 @@ chroot_of() {
 # Make the chroot of PostgreSQL $1, unless it is there, and install in it what
 # scripts/test needs with the options $2...
 make_chroot() {
-  local release chroot new
+  local release chroot new was_there=no made=no
   release=$(release_of "$1") || return 1
   chroot=$(chroot_of "$1")
   shift
+  as_root true
   # one whose packages cannot be completed was left broken, or grew old
   if [ -d "$chroot" ]; then
     ! test_in_chroot "$chroot" --install "$@" || return 0
-    as_root rm -rf --one-file-system "$chroot"
+    was_there=yes
   fi
   install_packages debootstrap ca-certificates
   as_root mkdir -p "$chroots"
-  new=$(as_root mktemp -d "$chroots/new.XXXXXX")
+  new=$(as_root mktemp -d "$chroots/new.XXXXXX") || return 1
   as_root chmod 755 "$new"
-  if debootstrap_into "$new" "$release" &&
-    test_in_chroot "$new" --install "$@"; then
-    # another run may have made it meanwhile
-    as_root mv -T "$new" "$chroot" 2>/dev/null || [ -d "$chroot" ] || return 1
+  if debootstrap_into "$new" "$release" && test_in_chroot "$new" --install "$@"; then
+    made=yes
+    [ "$was_there" = no ] || as_root rm -rf --one-file-system "$chroot"
+    # unless another run made it meanwhile
+    as_root mv -T "$new" "$chroot" || true
   fi
-  if [ -d "$new" ]; then
-    as_root rm -rf --one-file-system "$new"
-  fi
-  [ -d "$chroot" ]
+  [ ! -d "$new" ] || as_root rm -rf --one-file-system "$new"
+  [ "$made" = yes ] && [ -d "$chroot" ]
 }
 
-# test_in_chroot ROOT OPTION...: run this scripts/test on a copy of the sources
-# in the chroot.
+# test_in_chroot ROOT OPTION...: run this scripts/test in the chroot, on a copy
+# of the sources in the folder of this run.
 test_in_chroot() {
-  local root=$1 folder name status=0
+  local root=$1 folder name
   local -a variables=()
   shift
-  folder=$(as_root mktemp -d "$root/tmp/sources.XXXXXX") || return 1
-  as_root chmod 755 "$folder"
-  archive_sources | as_root tar -C "$folder" -xf - || return 1
+  folder=${work:?}/$(basename "$root")
+  mkdir -p "$folder" && chmod 1777 "$folder" && copy_sources "$folder/sources" || return 1
   [ -z "${PYRO_CORPORA:-}" ] || variables+=(PYRO_CORPORA=/mnt)
   for name in CI PYRO_TEST_FULL FUZZ_RUNS FUZZ_SECONDS http_proxy; do
     [ -z "${!name:-}" ] || variables+=("$name=${!name}")
   done
-  in_chroot "$root" "${variables[@]}" bash "${folder#"$root"}/scripts/test" "$@" </dev/null ||
-    status=$?
-  as_root rm -rf "$folder"
-  return "$status"
+  in_chroot "$root" "$folder" "${variables[@]}" bash /tmp/sources/scripts/test "$@" </dev/null
 }

@@ -146,17 +146,12 @@ use_server_copy() {
   pg_config=$pg_bin/pg_config
 }
 
-# Print an archive of the sources, without what was built.
-archive_sources() {
-  tar -C "$top" --exclude=./.git --exclude=./build --exclude=./tmp_check \
-    --exclude='*.o' --exclude='*.bc' --exclude='*.so' --exclude=node_modules --exclude=target \
-    --owner=root:0 --group=root:0 -cf - .
-}
-
-# Copy the sources into the folder $1.
+# Copy the sources, without what was built, into the folder $1.
 copy_sources() {
   mkdir -p "$1"
-  archive_sources | tar -C "$1" -xf -
+  tar -C "$top" --exclude=./.git --exclude=./build --exclude=./tmp_check \
+    --exclude='*.o' --exclude='*.bc' --exclude='*.so' --exclude=node_modules --exclude=target \
+    -cf - . | tar -C "$1" -xf -
 }
 
 # Seconds since the time $1 of $EPOCHREALTIME, with one decimal.
