@@ -78,21 +78,21 @@ parse_number(StringRef text, uint32 shift, const char *what,
 	return true;
 }
 
-/* A whole number from 0 up to, but not including, `end`. */
+/* The number of a shared frame, of which there are `nframes`. */
 static bool
-parse_index(StringRef text, uint32 end, const char *what, uint32 *index,
-			PyroError *error)
+parse_frame(StringRef text, uint32 nframes, uint32 *frame, PyroError *error)
 {
 	SpeedscopeNumber number;
 
-	*index = 0;
-	if (!parse_number(text, 0, what, &number, error))
+	*frame = 0;
+	if (!parse_number(text, 0, "number of a frame", &number, error))
 		return false;
-	if (number < 0 || number % NUMBER_ONE != 0 || number / NUMBER_ONE >= end)
+	if (number < 0 || number % NUMBER_ONE != 0 ||
+		number / NUMBER_ONE >= nframes)
 		return pyro_fail(error, PYRO_MALFORMED,
-						 "%s is %.*s, of %u frames that there are", what,
-						 SHOWN_LENGTH(text), text.data, end);
-	*index = (uint32) (number / NUMBER_ONE);
+						 "frame %.*s is not one of the %u shared frames",
+						 SHOWN_LENGTH(text), text.data, nframes);
+	*frame = (uint32) (number / NUMBER_ONE);
 	return true;
 }
 
@@ -302,7 +302,7 @@ open_frame(SpeedscopeReader *r, uint32 frame)
 static bool
 frame_index(SpeedscopeReader *r, StringRef text, uint32 *frame)
 {
-	return parse_index(text, r->builder.message.locations.n, "frame", frame,
+	return parse_frame(text, r->builder.message.locations.n, frame,
 					   r->builder.error);
 }
 

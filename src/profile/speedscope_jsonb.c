@@ -212,20 +212,26 @@ read_evented(SpeedscopeReader *reader, JsonbContainer *profile)
 	while (next_element(&events, &element))
 	{
 		JsonbContainer *event = as_object(&element, "an event");
-		char	   *frame = get_number(event, "frame");
-		char	   *at = get_number(event, "at");
 		JsonbValue	type;
+		JsonbValue	frame;
+		JsonbValue	at;
+		char	   *frame_digits;
+		char	   *at_digits;
 
 		if (!get_value(event, "type", &type) || type.type != jbvString)
 			malformed("an event has no type");
+		if (!get_value(event, "frame", &frame) || !get_value(event, "at", &at))
+			malformed("an event has no frame or no time");
+		frame_digits = as_number(&frame, "frame of an event");
+		at_digits = as_number(&at, "time of an event");
 		check(speedscope_add_event(reader,
 								   string_ref(type.val.string.val,
 											  type.val.string.len),
-								   string_ref_literal(frame),
-								   string_ref_literal(at)),
+								   string_ref_literal(frame_digits),
+								   string_ref_literal(at_digits)),
 			  reader->builder.error);
-		pfree(frame);
-		pfree(at);
+		pfree(frame_digits);
+		pfree(at_digits);
 	}
 }
 
