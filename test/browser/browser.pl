@@ -19,6 +19,11 @@ my $browser = getcwd() . '/test/browser';
 plan skip_all => 'the packages of test/browser are not installed (npm ci)'
   unless -d "$browser/node_modules";
 
+my ($chromium) = grep { defined && -x }
+  $ENV{CHROMIUM}, map { my $d = $_; map { "$d/$_" } qw(chromium chromium-browser google-chrome) } split /:/, $ENV{PATH};
+plan skip_all => 'there is no chromium' unless defined $chromium;
+$ENV{CHROMIUM} = $chromium;
+
 my $output = getcwd() . '/build/browser';
 my $pages = PostgreSQL::Test::Utils::tempdir() . '/pages';
 remove_tree($output);

@@ -3,10 +3,10 @@
 //   node show.mjs PAGES OUTPUT
 //
 // PAGES is what build.mjs made, with the cases in PAGES/cases.  A picture of
-// each goes to OUTPUT.  CHROMIUM is the browser, else one is looked for.
-import { accessSync, constants, createReadStream, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
+// each goes to OUTPUT.  CHROMIUM in the environment is the browser.
+import { createReadStream, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { createServer } from 'node:http';
-import { delimiter, extname, join, normalize } from 'node:path';
+import { extname, join, normalize } from 'node:path';
 import Ajv from 'ajv';
 import { chromium } from 'playwright-core';
 
@@ -19,25 +19,6 @@ const types = {
   '.svg': 'image/svg+xml',
   '.wasm': 'application/wasm',
 };
-
-function findBrowser() {
-  const names = ['chromium', 'chromium-browser', 'google-chrome'];
-  const candidates = process.env.CHROMIUM
-    ? [process.env.CHROMIUM]
-    : (process.env.PATH ?? '').split(delimiter).flatMap((folder) => names.map((name) => join(folder, name)));
-  const found = candidates.find((path) => {
-    try {
-      accessSync(path, constants.X_OK);
-      return true;
-    } catch {
-      return false;
-    }
-  });
-  if (!found) {
-    throw new Error('there is no chromium');
-  }
-  return found;
-}
 
 function serve() {
   const server = createServer((request, response) => {
@@ -147,7 +128,7 @@ mkdirSync(output, { recursive: true });
 const server = await serve();
 const address = `http://127.0.0.1:${server.address().port}`;
 const browser = await chromium.launch({
-  executablePath: findBrowser(),
+  executablePath: process.env.CHROMIUM,
   args: ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage', '--enable-unsafe-swiftshader'],
 });
 const result = { version: browser.version(), grafana: {}, speedscope: {} };
