@@ -22,8 +22,7 @@ write_again(const FlameTree *flame, UnitMemory *memory, TextBuffer *flat)
 {
 	CallTree	tree;
 	PyroError	error = {0};
-	FlameHeader header = {flame->is_typed, flame->type, flame->unit, flame->nprofiles,
-	flame->duration_nanos};
+	FlameHeader header = flame_tree_header(flame);
 
 	text_buffer_init(flat, &memory->allocator, FLAME_FLAT_MAX_SIZE);
 	text_append(flat, "head", FLAT_OFFSET);
@@ -63,7 +62,7 @@ LLVMFuzzerTestOneInput(const uint8 *bytes, size_t size)
 	unit_memory_init(&memory);
 	if (!flame_flat_open((uint8 *) copy + FLAT_OFFSET, size, &flame, &error))
 	{
-		if (error.kind != PYRO_CORRUPT)
+		if (error.kind != PYRO_MALFORMED)
 			abort();
 	}
 	else
