@@ -4,6 +4,7 @@ import (
 	"crypto/md5"
 	"fmt"
 	"sort"
+	"strconv"
 	"strings"
 
 	"github.com/google/pprof/internal/graph"
@@ -54,7 +55,8 @@ func (n *node) finish() bool {
 // lines are level, total, self and name of each node in pre-order, divided by
 // tabs, children ordered by the bytes of their names.
 func (n *node) lines(level int, to []string) []string {
-	to = append(to, fmt.Sprintf("%d\t%d\t%d\t%s", level, n.total, n.self, readable(n.name)))
+	to = append(to, strconv.Itoa(level)+"\t"+strconv.FormatInt(n.total, 10)+"\t"+
+		strconv.FormatInt(n.self, 10)+"\t"+readable(n.name))
 	names := make([]string, 0, len(n.children))
 	for name := range n.children {
 		names = append(names, name)

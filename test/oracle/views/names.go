@@ -110,6 +110,9 @@ func toNames(p *profile.Profile) *profile.Profile {
 // readable writes a name as SQL text shows it: bytes that are not UTF-8, and
 // zero bytes, as \xNN.
 func readable(name string) string {
+	if utf8.ValidString(name) && !strings.Contains(name, "\x00") {
+		return name
+	}
 	var text strings.Builder
 	for i := 0; i < len(name); {
 		r, n := utf8.DecodeRuneInString(name[i:])
