@@ -131,8 +131,9 @@ func topPairLines(a, b *profile.Profile, indexA, indexB int) []string {
 	return lines
 }
 
-// peekLines are the edges of a function: "in" or "out", name, weight.  Edges
-// of recursive functions count calls further in, too: there are none then.
+// peekLines are the edges of a function: "in" or "out", name, weight.  Those
+// of recursive functions count calls further in, too, and functions whose
+// values cancel out are not in pprof's graph: ok is false then.
 func peekLines(p *profile.Profile, index int, function string) ([]string, bool) {
 	for _, s := range p.Sample {
 		calls := 0
@@ -146,10 +147,12 @@ func peekLines(p *profile.Profile, index int, function string) ([]string, bool) 
 		}
 	}
 	var lines []string
+	found := false
 	for _, n := range newGraph(p, index).Nodes {
 		if n.Info.Name != function {
 			continue
 		}
+		found = true
 		for caller, edge := range n.In {
 			if edge.Weight != 0 {
 				lines = append(lines, fmt.Sprintf("in\t%s\t%d", readable(caller.Info.Name), edge.Weight))
@@ -162,7 +165,7 @@ func peekLines(p *profile.Profile, index int, function string) ([]string, bool) 
 		}
 	}
 	sort.Strings(lines)
-	return lines, true
+	return lines, found
 }
 
 // sandwichLines are one half of what pprof's flame graph shows when a function
