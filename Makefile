@@ -18,7 +18,8 @@ OBJS = $(SOURCES:.c=.o)
 SHLIB_LINK = -lzstd -ldeflate
 
 # The install script is its parts, in load order.
-SQL_PARTS = $(addprefix sql/,header.sql profile.sql flamegraph.sql flame_transforms.sql)
+SQL_PARTS = $(addprefix sql/,header.sql profile.sql profile_transforms.sql \
+	flamegraph.sql flame_transforms.sql)
 DATA = $(wildcard sql/$(EXTENSION)--*--*.sql)
 DATA_built = sql/$(EXTENSION)--$(EXTVERSION).sql
 
@@ -81,10 +82,9 @@ test-folders:
 
 
 # Pure code: compiled as for a program, with sanitizers, for unit tests and
-# fuzzing.  All of stack/ is pure; elsewhere a source says so by including
-# postgres_fe.h under FRONTEND.
-PURE_SOURCES := $(sort $(wildcard src/stack/*.c) \
-	$(shell grep -rl --include='*.c' '^.ifndef FRONTEND' src/profile src/flame 2>/dev/null))
+# fuzzing.  A source says that it is pure by including postgres_fe.h under
+# FRONTEND.
+PURE_SOURCES := $(sort $(shell grep -l '^.ifndef FRONTEND' src/*/*.c))
 
 # With assertions, and without -fwrapv, so that UBSan sees signed overflow.
 # Under sanitizers gcc finds uninitialized variables where there are none.

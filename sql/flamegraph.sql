@@ -52,6 +52,12 @@ CREATE FUNCTION flamegraph_accum(flamegraph, profile, text) RETURNS flamegraph
 COMMENT ON FUNCTION flamegraph_accum(flamegraph, profile, text) IS
 	'transition function of flamegraph';
 
+CREATE FUNCTION flamegraph_accum(flamegraph, profile, text, text) RETURNS flamegraph
+	AS 'MODULE_PATHNAME', 'flamegraph_accum'
+	LANGUAGE C IMMUTABLE PARALLEL SAFE COST 1000;
+COMMENT ON FUNCTION flamegraph_accum(flamegraph, profile, text, text) IS
+	'transition function of flamegraph';
+
 CREATE FUNCTION flamegraph_combine(flamegraph, flamegraph) RETURNS flamegraph
 	AS 'MODULE_PATHNAME', 'flamegraph_combine'
 	LANGUAGE C IMMUTABLE PARALLEL SAFE COST 1000;
@@ -82,6 +88,28 @@ CREATE AGGREGATE flamegraph(profile, sample_type text) (
 );
 COMMENT ON AGGREGATE flamegraph(profile, text) IS 'call tree of one sample type of profiles';
 
+CREATE AGGREGATE flamegraph(profile, sample_type text, granularity text) (
+	SFUNC = flamegraph_accum, STYPE = flamegraph, SSPACE = 32768,
+	COMBINEFUNC = flamegraph_combine,
+	FINALFUNC = flamegraph_final, FINALFUNC_MODIFY = READ_ONLY,
+	PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE flamegraph(profile, text, text) IS 'call tree by function, line, file, package or address';
+
+CREATE FUNCTION flamegraph_avg_final(flamegraph) RETURNS flamegraph
+	AS 'MODULE_PATHNAME', 'flamegraph_avg_final'
+	LANGUAGE C IMMUTABLE PARALLEL SAFE COST 1000;
+COMMENT ON FUNCTION flamegraph_avg_final(flamegraph) IS
+	'final function of flamegraph_avg';
+
+CREATE AGGREGATE flamegraph_avg(profile, sample_type text) (
+	SFUNC = flamegraph_accum, STYPE = flamegraph, SSPACE = 32768,
+	COMBINEFUNC = flamegraph_combine,
+	FINALFUNC = flamegraph_avg_final, FINALFUNC_MODIFY = READ_ONLY,
+	PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE flamegraph_avg(profile, text) IS 'mean call tree of one sample type of profiles';
+
 CREATE AGGREGATE flamegraph_merge(flamegraph) (
 	SFUNC = flamegraph_combine, STYPE = flamegraph, SSPACE = 32768,
 	COMBINEFUNC = flamegraph_combine,
@@ -101,6 +129,17 @@ CREATE OPERATOR + (
 	COMMUTATOR = +
 );
 COMMENT ON OPERATOR + (flamegraph, flamegraph) IS 'sum of two call trees';
+
+CREATE FUNCTION flamegraph_multiply(flamegraph, float8) RETURNS flamegraph
+	AS 'MODULE_PATHNAME', 'flamegraph_multiply'
+	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000;
+COMMENT ON FUNCTION flamegraph_multiply(flamegraph, float8) IS
+	'call tree with all values multiplied';
+
+CREATE OPERATOR * (
+	LEFTARG = flamegraph, RIGHTARG = float8, FUNCTION = flamegraph_multiply
+);
+COMMENT ON OPERATOR * (flamegraph, float8) IS 'call tree with all values multiplied';
 
 -- ---- flamegraph: what it says ----
 

@@ -12,8 +12,8 @@ program=$(realpath "$2")
 cd "$(dirname "$0")/.."
 pg_config=${PG_CONFIG:-pg_config}
 
-mapfile -t pure < <(ls src/stack/*.c
-  grep -l '^.ifndef FRONTEND' src/profile/*.c src/flame/*.c)
+mapfile -t pure < <(
+  grep -l '^.ifndef FRONTEND' src/*/*.c)
 "${CC:-cc}" -std=gnu11 -O2 -g -DFRONTEND -D_GNU_SOURCE -Isrc -Itest/unit \
   -I"$("$pg_config" --includedir-server)" "$source" "${pure[@]}" \
   -L"$("$pg_config" --pkglibdir)" -L"$("$pg_config" --libdir)" \

@@ -14,6 +14,7 @@
 
 #include "flame/flame_diff.h"
 #include "stack/preorder.h"
+#include "stack/running_scale.h"
 
 typedef struct DiffBuilder
 {
@@ -26,16 +27,14 @@ typedef struct DiffBuilder
 	uint32	   *name_b;
 	uint32	   *node_a;
 	uint32	   *node_b;
+	long double numerator;		/* the base is scaled by their ratio */
+	long double denominator;
 } DiffBuilder;
 
 static void *
 new_array(DiffBuilder *d, size_t n, size_t element_size)
 {
-	void	   *array = allocate_array(d->allocator, n, element_size);
-
-	if (array == NULL)
-		pyro_fail_memory(d->error);
-	return array;
+	return allocate_or_fail(d->allocator, n, element_size, d->error);
 }
 
 /* Both name tables are sorted: merge them. */
@@ -105,34 +104,37 @@ merge_nodes(DiffBuilder *d)
 	return true;
 }
 
-/* Self values of one side by node of the diff, scaled. */
+/* Self values of one side, by its own nodes, by node of the diff. */
 static int64 *
-place_self(DiffBuilder *d, const FlameTree *side, const uint32 *node,
-		   double factor)
+place_self(DiffBuilder *d, const int64 *self, uint32 nnodes,
+		   const uint32 *node)
 {
 	uint32		n = d->diff->tree.nnodes;
-	int64	   *self = new_array(d, n, sizeof(int64));
+	int64	   *placed = new_array(d, n, sizeof(int64));
 
-	if (self == NULL)
+	if (placed == NULL)
 		return NULL;
-	memset(self, 0, n * sizeof(int64));
-	for (uint32 i = 0; i < side->nnodes; i++)
-	{
-		double		scaled = rint((double) side->self[i] * factor);
+	memset(placed, 0, n * sizeof(int64));
+	for (uint32 i = 0; i < nnodes; i++)
+		placed[node[i]] = self[i];
+	return placed;
+}
 
-		if (factor == 1)
-			self[node[i]] = side->self[i];
-		else if (scaled >= -9223372036854775808.0 &&
-				 scaled < 9223372036854775808.0)
-			self[node[i]] = (int64) scaled;
-		else
-		{
-			pyro_fail(d->error, PYRO_OVERFLOW,
-					  "scaled value of a call tree is out of range");
-			return NULL;
-		}
-	}
-	return self;
+/* The base's self values, scaled. */
+static int64 *
+place_base(DiffBuilder *d)
+{
+	const FlameTree *base = d->base;
+	int64	   *scaled;
+
+	if (d->numerator == d->denominator)
+		return place_self(d, base->self, base->nnodes, d->node_a);
+	scaled = new_array(d, base->nnodes, sizeof(int64));
+	if (scaled == NULL ||
+		!scale_running_sums(base->self, base->nnodes, d->numerator,
+							d->denominator, scaled, d->error))
+		return NULL;
+	return place_self(d, scaled, base->nnodes, d->node_a);
 }
 
 /* Totals from self values, over the diff's tree. */
@@ -165,49 +167,89 @@ sum_totals(DiffBuilder *d, const int64 *self)
 	return total;
 }
 
-/* A whole decimal number, such as 2, 0.5 or 1e-3, above zero. */
+static uint32
+count_digits(StringRef text, uint32 at)
+{
+	uint32		n = 0;
+
+	while (at + n < text.length && text.data[at + n] >= '0' &&
+		   text.data[at + n] <= '9')
+		n++;
+	return n;
+}
+
+/* Is it a decimal number without a sign, such as 2, 0.5, .5 or 1e-3? */
 static bool
-parse_factor(StringRef text, double *factor)
+is_decimal(StringRef text)
+{
+	uint32		at = count_digits(text, 0);
+	uint32		ndigits = at;
+
+	if (at < text.length && text.data[at] == '.')
+	{
+		uint32		fraction = count_digits(text, at + 1);
+
+		ndigits += fraction;
+		at += 1 + fraction;
+	}
+	if (ndigits > 0 && at < text.length && (text.data[at] | 0x20) == 'e')
+	{
+		uint32		exponent;
+
+		at++;
+		if (at < text.length && (text.data[at] == '-' || text.data[at] == '+'))
+			at++;
+		exponent = count_digits(text, at);
+		if (exponent == 0)
+			return false;
+		at += exponent;
+	}
+	return ndigits > 0 && at == text.length;
+}
+
+/* A decimal number above zero. */
+static bool
+parse_factor(StringRef text, long double *factor)
 {
 	char		copy[64];
-	char	   *end;
 
-	if (text.length == 0 || text.length >= sizeof(copy))
+	if (text.length >= sizeof(copy) || !is_decimal(text))
 		return false;
 	memcpy(copy, text.data, text.length);
 	copy[text.length] = '\0';
-	*factor = strtod(copy, &end);
-	return *end == '\0' && isfinite(*factor) && *factor > 0;
+	*factor = strtod(copy, NULL);
+	return isfinite(*factor) && *factor > 0;
 }
 
 static bool
 find_factor(DiffBuilder *d, StringRef norm_by)
 {
-	double	   *factor = &d->diff->factor;
-	double		base;
-	double		comparison;
-
-	*factor = 1;
+	d->numerator = d->denominator = 1;
 	if (string_ref_equal(norm_by, string_ref_literal("none")))
 		return true;
 	if (string_ref_equal(norm_by, string_ref_literal("total")))
 	{
-		base = d->base->total[0];
-		comparison = d->comparison->total[0];
+		d->numerator = d->comparison->total[0];
+		d->denominator = d->base->total[0];
 	}
 	else if (string_ref_equal(norm_by, string_ref_literal("time")))
 	{
-		base = d->base->duration_nanos;
-		comparison = d->comparison->duration_nanos;
+		d->numerator = d->comparison->duration_nanos;
+		d->denominator = d->base->duration_nanos;
 	}
-	else
-		return parse_factor(norm_by, factor) ||
-			pyro_fail(d->error, PYRO_INVALID,
-					  "norm_by must be none, total, time or a number above 0");
+	else if (!parse_factor(norm_by, &d->numerator))
+		return pyro_fail(d->error, PYRO_INVALID,
+						 "norm_by must be none, total, time or a number above 0, not \"%.*s\"",
+						 (int) Min(norm_by.length, 60), norm_by.data);
 
 	/* an empty side gives nothing to measure the other by */
-	if (base != 0 && comparison != 0)
-		*factor = comparison / base;
+	if (d->numerator == 0 || d->denominator == 0)
+		d->numerator = d->denominator = 1;
+	if ((d->numerator < 0) != (d->denominator < 0))
+		return pyro_fail(d->error, PYRO_INVALID,
+						 "cannot scale a total of " INT64_FORMAT " to one of " INT64_FORMAT,
+						 (int64) d->denominator, (int64) d->numerator);
+	d->diff->factor = (double) (d->numerator / d->denominator);
 	return true;
 }
 
@@ -215,9 +257,9 @@ find_factor(DiffBuilder *d, StringRef norm_by)
  * Put two trees side by side.
  *
  * norm_by scales the base: "none", "total" (to the comparison's total),
- * "time" (to its duration), or a number as text.  Values are rounded once, by
- * node; totals are the sums of the rounded ones.  An empty tree fits any
- * unit, others must have the same one.  Memory comes from the allocator.
+ * "time" (to its duration), or a number as text; running_scale.c says how
+ * values are rounded.  A tree without a sample type fits any unit, others must have
+ * the same one.  Memory comes from the allocator.
  *
  * Returns false with PYRO_INVALID, PYRO_OVERFLOW or PYRO_NO_MEMORY.
  */
@@ -229,13 +271,10 @@ flame_diff(const FlameTree *base, const FlameTree *comparison,
 	DiffBuilder d = {.base = base,.comparison = comparison,
 		.allocator = allocator,.diff = diff,.error = error
 	};
-	bool		base_is_typed = base->unit.length > 0 ||
-	base->type.length > 0;
-	const FlameTree *typed = base_is_typed ? base : comparison;
+	const FlameTree *typed = base->is_typed ? base : comparison;
 
 	memset(diff, 0, sizeof(*diff));
-	if (base_is_typed &&
-		(comparison->unit.length > 0 || comparison->type.length > 0) &&
+	if (base->is_typed && comparison->is_typed &&
 		!string_ref_equal(base->unit, comparison->unit))
 		return pyro_fail(error, PYRO_INVALID,
 						 "cannot compare flame graphs of different units: \"%.*s\" and \"%.*s\"",
@@ -244,12 +283,14 @@ flame_diff(const FlameTree *base, const FlameTree *comparison,
 						 comparison->unit.data);
 	if (!find_factor(&d, norm_by) || !merge_names(&d) || !merge_nodes(&d))
 		return false;
+	diff->tree.is_typed = typed->is_typed;
 	diff->tree.type = typed->type;
 	diff->tree.unit = typed->unit;
 	diff->tree.nprofiles = base->nprofiles;
 	diff->tree.duration_nanos = base->duration_nanos;
-	diff->right_self = place_self(&d, comparison, d.node_b, 1);
-	diff->tree.self = place_self(&d, base, d.node_a, diff->factor);
+	diff->right_self = place_self(&d, comparison->self, comparison->nnodes,
+								  d.node_b);
+	diff->tree.self = place_base(&d);
 	if (diff->right_self == NULL || diff->tree.self == NULL)
 		return false;
 	diff->right_total = sum_totals(&d, diff->right_self);

@@ -36,11 +36,7 @@ typedef struct FlatBuilder
 static void *
 new_array(FlatBuilder *b, size_t n, size_t element_size)
 {
-	void	   *array = allocate_array(b->allocator, n, element_size);
-
-	if (array == NULL)
-		pyro_fail_memory(b->error);
-	return array;
+	return allocate_or_fail(b->allocator, n, element_size, b->error);
 }
 
 /* What is 0 and has nothing below it goes; children stand behind parents. */
@@ -214,6 +210,7 @@ static bool
 write_flat(FlatBuilder *b, const FlameHeader *header, TextBuffer *out)
 {
 	FlameFlatHead head = {.version = FLAME_FLAT_VERSION,
+		.is_typed = header->is_typed,
 		.nnodes = b->nkept,.nnames = b->nnames,
 		.type_length = header->type.length,
 		.unit_length = header->unit.length
@@ -267,13 +264,6 @@ flame_flat_write(const CallTree *tree, const FlameHeader *header,
 
 /* ---- reading ---- */
 
-static bool
-corrupt(PyroError *error, const char *what)
-{
-	return pyro_fail(error, PYRO_CORRUPT,
-					 "stored flame graph is damaged: %s", what);
-}
-
 /* Check what readers rely on: levels, name numbers and name ends. */
 static bool
 check_nodes(const FlameTree *tree, uint32 name_bytes, PyroError *error)
@@ -287,14 +277,14 @@ check_nodes(const FlameTree *tree, uint32 name_bytes, PyroError *error)
 			tree->level[i] > tree->level[i - 1] + 1 ||
 			tree->name[i] >= tree->nnames;
 	if (wrong)
-		return corrupt(error, "its nodes");
+		return pyro_fail(error, PYRO_MALFORMED, "its nodes are not a tree");
 	for (uint32 i = 0; i < tree->nnames; i++)
 	{
 		wrong |= tree->name_end[i] < end;
 		end = tree->name_end[i];
 	}
 	if (wrong || end != name_bytes)
-		return corrupt(error, "its names");
+		return pyro_fail(error, PYRO_MALFORMED, "its names do not end where their bytes end");
 	return true;
 }
 
@@ -302,7 +292,7 @@ check_nodes(const FlameTree *tree, uint32 name_bytes, PyroError *error)
  * Open a stored tree where it lies.
  *
  * bytes: without varlena header, 4 bytes behind an 8-byte boundary; the tree
- * points into them.  Returns false with PYRO_CORRUPT.
+ * points into them.  Returns false with PYRO_MALFORMED and what is wrong.
  */
 bool
 flame_flat_open(const uint8 *bytes, size_t size, FlameTree *tree,
@@ -314,22 +304,23 @@ flame_flat_open(const uint8 *bytes, size_t size, FlameTree *tree,
 	uint64		expected;
 
 	if (size < sizeof(head))
-		return corrupt(error, "it is cut off");
+		return pyro_fail(error, PYRO_MALFORMED, "it is cut off");
 	memcpy(&head, bytes, sizeof(head));
 	if (head.version != FLAME_FLAT_VERSION)
-		return pyro_fail(error, PYRO_CORRUPT,
-						 "stored flame graph has format version %u, this program knows %u",
+		return pyro_fail(error, PYRO_MALFORMED,
+						 "it has format version %u, this program knows %u",
 						 head.version, FLAME_FLAT_VERSION);
 	expected = sizeof(head) + (uint64) head.nnodes * 24 +
 		(uint64) head.nnames * 4 + head.type_length +
 		(uint64) head.unit_length + head.name_bytes;
 	if (expected != size || head.nnodes == 0)
-		return corrupt(error, "its size");
+		return pyro_fail(error, PYRO_MALFORMED, "its size does not follow from its head");
 	place_arrays(&arrays, (char *) bytes + sizeof(head), head.nnodes);
 	strings = (const char *) (arrays.name_end + head.nnames);
 	*tree = (FlameTree)
 	{
-		.type = string_ref(strings, head.type_length),
+		.is_typed = head.is_typed,
+			.type = string_ref(strings, head.type_length),
 			.unit = string_ref(strings + head.type_length, head.unit_length),
 			.nnodes = head.nnodes,
 			.level = arrays.level,.name = arrays.name,
@@ -339,6 +330,11 @@ flame_flat_open(const uint8 *bytes, size_t size, FlameTree *tree,
 	};
 	memcpy(&tree->nprofiles, head.nprofiles, sizeof(int64));
 	memcpy(&tree->duration_nanos, head.duration_nanos, sizeof(int64));
+	if (head.is_typed > 1 || tree->nprofiles < 0 || tree->duration_nanos < 0 ||
+		(!tree->is_typed &&
+		 (tree->type.length > 0 || tree->unit.length > 0 ||
+		  tree->nnodes > 1 || tree->self[0] != 0)))
+		return pyro_fail(error, PYRO_MALFORMED, "its head contradicts itself");
 	return check_nodes(tree, head.name_bytes, error);
 }
 
@@ -368,6 +364,7 @@ call_tree_add_flame(CallTree *tree, const FlameTree *flame,
 	{
 		uint32		level = flame->level[i];
 
+		allocator_poll(scratch, i);
 		if (!call_tree_child(tree, path[level - 1], names[flame->name[i]],
 							 &path[level], error) ||
 			!call_tree_add_self(tree, path[level], flame->self[i], error))

@@ -15,7 +15,8 @@
  *
  * The form of a tree is unique: nodes in pre-order, children and names in
  * bytewise order, no leaf with a self value of 0 but the root, no unused
- * name.  So equal bytes are equal trees.
+ * name.  So equal bytes are equal trees.  A tree without a sample type has no
+ * values.
  */
 #ifndef PYRO_FLAME_FLAT_H
 #define PYRO_FLAME_FLAT_H
@@ -29,7 +30,8 @@
 typedef struct FlameFlatHead
 {
 	uint8		version;
-	uint8		unused[3];
+	uint8		is_typed;		/* 0 or 1 */
+	uint8		unused[2];
 	uint32		nnodes;
 	uint32		nnames;
 	uint32		name_bytes;
@@ -49,11 +51,22 @@ StaticAssertDecl(sizeof(FlameFlatHead) == 44, "head leaves arrays aligned");
 /* What a tree knows besides its nodes. */
 typedef struct FlameHeader
 {
+	bool		is_typed;
 	StringRef	type;
 	StringRef	unit;
 	int64		nprofiles;
 	int64		duration_nanos;
 } FlameHeader;
+
+static inline FlameHeader
+flame_tree_header(const FlameTree *tree)
+{
+	return (FlameHeader)
+	{
+		tree->is_typed, tree->type, tree->unit, tree->nprofiles,
+			tree->duration_nanos
+	};
+}
 
 extern bool flame_flat_write(const CallTree *tree, const FlameHeader *header,
 							 TextBuffer *out, PyroError *error);

@@ -33,11 +33,7 @@ typedef struct RowCutter
 static void *
 new_array(RowCutter *c, size_t n, size_t element_size)
 {
-	void	   *array = allocate_array(c->allocator, n, element_size);
-
-	if (array == NULL)
-		pyro_fail_memory(c->error);
-	return array;
+	return allocate_or_fail(c->allocator, n, element_size, c->error);
 }
 
 static bool

@@ -26,6 +26,7 @@
 
 #include "flame/flame_svg.h"
 #include "flame/flame_svg_assets.h"
+#include "stack/frame_name.h"
 
 /* Sizes in pixels; flame.js knows ROW_HEIGHT and FRAME_HEIGHT, too. */
 #define DRAWING_WIDTH	1200
@@ -41,6 +42,9 @@
 
 /* Texts longer than this many characters are cut, with an ellipsis. */
 #define MAX_NAME_CELLS	2000
+
+/* A name's colour and label depend on no more bytes of it than these. */
+#define MAX_LABEL_BYTES	4096
 #define MAX_TITLE_CELLS 120
 #define MAX_UNIT_CELLS	40
 #define MIN_LABEL_CELLS 3
@@ -287,84 +291,6 @@ append_share(TextBuffer *out, int64 value, int64 total, StringRef unit)
 						   100.0 * (double) value / (double) total);
 }
 
-static bool
-find_text(StringRef string, const char *text, uint32 *position)
-{
-	size_t		length = strlen(text);
-
-	for (size_t i = 0; i + length <= string.length; i++)
-		if (memcmp(string.data + i, text, length) == 0)
-		{
-			*position = (uint32) i;
-			return true;
-		}
-	return false;
-}
-
-static bool
-find_last(StringRef string, char character, uint32 *position)
-{
-	for (uint32 i = string.length; i-- > 0;)
-		if (string.data[i] == character)
-		{
-			*position = i;
-			return true;
-		}
-	return false;
-}
-
-/*
- * The package, module or namespace that a function's name begins with, as Go,
- * Java, Rust, C++, PHP and Python write it; the whole name when there is
- * none.  It only chooses a colour, so a wrong guess does no harm.
- */
-static StringRef
-frame_package(StringRef name)
-{
-	StringRef	head = name;
-	uint32		at;
-	uint32		dot;
-
-	if (name.length > 4 &&
-		memcmp(name.data + name.length - 4, "_[k]", 4) == 0)
-		return string_ref_literal("[kernel]");
-	while (head.length > 1 && (head.data[0] == '<' || head.data[0] == '(' ||
-							   head.data[0] == '*' || head.data[0] == '&'))
-		head = string_ref(head.data + 1, head.length - 1);
-	if (find_text(head, "(", &at) && at > 0)
-		head.length = at;
-	if (find_text(head, "::", &at))
-	{
-		head.length = at;
-		if (find_last(head, ' ', &at))
-			head = string_ref(head.data + at + 1, head.length - at - 1);
-		return head;
-	}
-	if (find_last(head, '/', &at))
-	{
-		if (find_text(string_ref(head.data + at, head.length - at), ".", &dot))
-			at += dot;
-		return string_ref(head.data, at);
-	}
-	if (find_last(head, '\\', &at))
-		return string_ref(head.data, at);
-	if (find_text(head, ".func", &at))
-		head.length = at;
-	if (find_text(head, ".", &at) && at > 0)
-	{
-		StringRef	rest = string_ref(head.data + at + 1,
-									  head.length - at - 1);
-		uint32		last;
-
-		/* org.postgresql.Driver.connect: org alone says too little */
-		if (find_text(rest, ".", &dot) && find_last(rest, '.', &last) &&
-			last > dot)
-			at += 1 + dot;
-		return string_ref(head.data, at);
-	}
-	return name;
-}
-
 /* FNV-1a, 32 bits: the colour of a name must not change between versions. */
 static uint32
 hash_bytes_fnv(StringRef string)
@@ -515,6 +441,8 @@ append_frame(const SvgGraph *graph, uint32 i, double before)
 	double		width = 100.0 * graph->weight[i] / graph->weight[0];
 	double		pixels = width / 100.0 * FRAMES_WIDTH - 2 * TEXT_PADDING;
 	double		cells = pixels / CELL_WIDTH;
+	StringRef	name = string_ref(row->label.data,
+								  Min(row->label.length, MAX_LABEL_BYTES));
 
 	text_append_string(out, "<g");
 	if (row_is_other(graph, i) || (i == 0 && !graph->diff))
@@ -523,7 +451,7 @@ append_frame(const SvgGraph *graph, uint32 i, double before)
 		text_append_format(out, " class=\"d%d\"",
 						   change_class(share_change(graph, row)));
 	else
-		append_fill(out, row->label);
+		append_fill(out, name);
 	if (graph->diff)
 		text_append_format(out, " data-v=\"%.4g %.4g\"",
 						   side_percent(row->value, root->value),
@@ -538,7 +466,7 @@ append_frame(const SvgGraph *graph, uint32 i, double before)
 	{
 		text_append_format(out, "<text x=\"%.6g%%\" dx=\"%d\" y=\"%u\">",
 						   left, TEXT_PADDING, row->level * ROW_HEIGHT + 12);
-		append_label(out, row->label, (uint32) cells);
+		append_label(out, name, (uint32) cells);
 		text_append_string(out, "</text>");
 	}
 	text_append_string(out, "</g>\n");
@@ -557,6 +485,7 @@ append_frames(SvgGraph *graph)
 	{
 		double	   *level_end = &graph->level_end[graph->rows[i].level];
 
+		allocator_poll(graph->out->allocator, i);
 		if (graph->weight[i] <= 0.0)
 			continue;
 		append_frame(graph, i, level_end[0]);

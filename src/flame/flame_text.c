@@ -15,6 +15,9 @@
 
 #define MAGIC		"flamegraph 1 "
 
+/* "/" alone is no sample type; this says that it is one without names */
+#define TYPED		"typed"
+
 /* ---- writing ---- */
 
 /* Append a name, with \xNN for what is special or not readable. */
@@ -87,10 +90,13 @@ flame_text_append(TextBuffer *out, const FlameTree *tree, bool ascii_only,
 	text_append_int(out, tree->nprofiles);
 	text_append_string(out, " duration=");
 	text_append_int(out, tree->duration_nanos);
-	for (uint32 i = 0; i < tree->nnodes; i++)
+	if (tree->is_typed && tree->type.length == 0 && tree->unit.length == 0)
+		text_append_string(out, " " TYPED);
+	for (uint32 i = 0; i < tree->nnodes && !out->failed; i++)
 	{
 		uint32		name = tree->name[i];
 
+		allocator_poll(out->allocator, i);
 		text_append_char(out, '\n');
 		text_append_int(out, tree->level[i]);
 		text_append_char(out, '\t');
@@ -151,6 +157,7 @@ flame_folded_append(TextBuffer *out, const FlameTree *tree, bool ascii_only,
 		return pyro_fail_memory(error);
 	for (uint32 i = 0; i < tree->nnodes && !out->failed; i++)
 	{
+		allocator_poll(out->allocator, i);
 		path[tree->level[i]] = tree->name[i];
 		if (tree->self[i] == 0)
 			continue;
@@ -159,8 +166,9 @@ flame_folded_append(TextBuffer *out, const FlameTree *tree, bool ascii_only,
 		first = false;
 		if (i == 0)
 			text_append_string(out, "(no stack)");
-		for (uint32 level = 1; level <= tree->level[i]; level++)
+		for (uint32 level = 1; level <= tree->level[i] && !out->failed; level++)
 		{
+			allocator_poll(out->allocator, level);
 			if (level > 1)
 				text_append_char(out, ';');
 			append_folded_name(out, flame_name(tree, path[level]),
@@ -298,6 +306,31 @@ keep_unescaped(TextReader *r, StringRef text, StringRef *kept)
 	return true;
 }
 
+static StringRef
+behind_magic(StringRef text)
+{
+	return string_ref(text.data + strlen(MAGIC), text.length - strlen(MAGIC));
+}
+
+/*
+ * Does the text begin as the lossless form does, with a slash in the third
+ * word?  "flamegraph 1 2" is a folded stack.
+ */
+static bool
+is_lossless(StringRef text)
+{
+	StringRef	line = take_until(&text, '\n');
+	StringRef	sample_type;
+
+	if (line.length <= strlen(MAGIC) ||
+		memcmp(line.data, MAGIC, strlen(MAGIC)) != 0)
+		return false;
+	line = behind_magic(line);
+	sample_type = take_until(&line, ' ');
+	return sample_type.length > 0 &&
+		memchr(sample_type.data, '/', sample_type.length) != NULL;
+}
+
 /* Take "word=number" from a header. */
 static bool
 take_setting(StringRef *rest, const char *word, int64 *number)
@@ -315,22 +348,23 @@ read_header(TextReader *r, StringRef line, FlameHeader *header)
 	StringRef	type;
 	StringRef	unit;
 
-	line.data += strlen(MAGIC);
-	line.length -= strlen(MAGIC);
+	line = behind_magic(line);
 	unit = take_until(&line, ' ');
-	if (unit.length == 0 || memchr(unit.data, '/', unit.length) == NULL)
-		return malformed(r, "the sample type is not <type>/<unit>");
 	type = take_until(&unit, '/');
 	if (!keep_unescaped(r, type, &header->type) ||
 		!keep_unescaped(r, unit, &header->unit))
 		return false;
+	header->is_typed = header->type.length > 0 || header->unit.length > 0;
 	/* both may be left out by whoever writes it by hand */
 	if (line.length > 0 &&
 		(!take_setting(&line, "profiles", &header->nprofiles) ||
 		 (line.length > 0 &&
-		  !take_setting(&line, "duration", &header->duration_nanos)) ||
-		 line.length > 0))
+		  !take_setting(&line, "duration", &header->duration_nanos))))
 		return malformed(r, "the header does not end with profiles=N duration=N");
+	if (string_ref_equal(line, string_ref_literal(TYPED)))
+		header->is_typed = true;
+	else if (line.length > 0)
+		return malformed(r, "the header goes on behind duration=N");
 	return true;
 }
 
@@ -434,13 +468,12 @@ flame_text_read(StringRef text, CallTree *tree, FlameHeader *header,
 {
 	TextReader	r = {.tree = tree,.allocator = allocator,.error = error};
 	StringRef	rest = text;
-	size_t		magic_length = strlen(MAGIC);
 
 	memset(header, 0, sizeof(*header));
 	header->type = header->unit = string_ref("", 0);
-	if (text.length < magic_length ||
-		memcmp(text.data, MAGIC, magic_length) != 0)
+	if (!is_lossless(text))
 	{
+		header->is_typed = true;
 		header->type = string_ref_literal("samples");
 		header->unit = string_ref_literal("count");
 		return read_folded(text, tree, error);
@@ -450,6 +483,7 @@ flame_text_read(StringRef text, CallTree *tree, FlameHeader *header,
 	{
 		StringRef	line = take_until(&rest, '\n');
 
+		allocator_poll(allocator, r.line);
 		r.line++;
 		if (line.length > 0 && line.data[line.length - 1] == '\r')
 			line.length--;
@@ -457,5 +491,8 @@ flame_text_read(StringRef text, CallTree *tree, FlameHeader *header,
 			line.length > 0 && !read_node(&r, line))
 			return false;
 	}
+	if (!header->is_typed && (tree->nnodes > 1 || tree->self[0] != 0))
+		return pyro_fail(error, PYRO_MALFORMED,
+						 "it has values, but no sample type");
 	return true;
 }

@@ -38,21 +38,6 @@ flame_transform_init(FlameTransform *t, const FlameTree *from, CallTree *to,
 }
 
 /*
- * Ask for memory, at which a backend looks for interrupts: many steps may go
- * by without any need of it.
- */
-bool
-flame_transform_pause(const FlameTransform *t)
-{
-	void	   *nothing = allocate_array(t->scratch, 1, 1);
-
-	if (nothing == NULL)
-		return pyro_fail_memory(t->error);
-	t->scratch->release(t->scratch->owner, nothing);
-	return true;
-}
-
-/*
  * Every stack with one more frame at its root, empty ones too.
  *
  * Returns false with PYRO_LIMIT, PYRO_OVERFLOW or PYRO_NO_MEMORY.

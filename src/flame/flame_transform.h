@@ -11,9 +11,6 @@
 #include "flame/flame_tree.h"
 #include "stack/call_tree.h"
 
-/* Steps between two looks at whether to go on. */
-#define FLAME_TRANSFORM_ROUND	65536
-
 typedef struct FlameTransform
 {
 	const FlameTree *from;
@@ -28,7 +25,6 @@ typedef struct FlameTransform
 extern bool flame_transform_init(FlameTransform *t, const FlameTree *from,
 								 CallTree *to, const Allocator *scratch,
 								 PyroError *error);
-extern bool flame_transform_pause(const FlameTransform *t);
 
 extern bool flame_prefix(const FlameTree *tree, StringRef root,
 						 CallTree *result, const Allocator *scratch,
@@ -41,8 +37,7 @@ static inline bool
 flame_transform_child(FlameTransform *t, uint32 parent, uint32 name,
 					  uint32 *child)
 {
-	if (++t->steps % FLAME_TRANSFORM_ROUND == 0 && !flame_transform_pause(t))
-		return false;
+	allocator_poll(t->scratch, t->steps++);
 	return call_tree_child(t->to, parent, t->name[name], child, t->error);
 }
 

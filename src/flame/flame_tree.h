@@ -18,8 +18,9 @@
 
 typedef struct FlameTree
 {
-	StringRef	type;			/* sample type, e.g. cpu; "" of a tree that */
-	StringRef	unit;			/* nothing went into */
+	bool		is_typed;		/* false: nothing with a sample type went in */
+	StringRef	type;			/* sample type, e.g. cpu; "" while untyped */
+	StringRef	unit;			/* e.g. nanoseconds */
 	int64		nprofiles;		/* profiles that went in */
 	int64		duration_nanos; /* their summed duration */
 

@@ -186,6 +186,7 @@ flamegraph_self(PG_FUNCTION_ARGS)
 	{
 		StringRef	name = flame_name(tree, functions[i].name);
 
+		CHECK_FOR_INTERRUPTS();
 		if (string_ref_equal(name, wanted) ||
 			string_ref_equal(sql_text_to_ref(sql_text_readable(name)), wanted))
 			PG_RETURN_INT64(functions[i].self);
@@ -226,7 +227,7 @@ flamegraph_sample_type(PG_FUNCTION_ARGS)
 {
 	FlameTree  *tree = flamegraph_open(PG_GETARG_DATUM(0));
 
-	if (tree->type.length == 0 && tree->unit.length == 0)
+	if (!tree->is_typed)
 		PG_RETURN_NULL();
 	PG_RETURN_TEXT_P(cstring_to_text(psprintf("%s/%s",
 											  sql_cstring_readable(tree->type),

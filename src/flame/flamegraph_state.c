@@ -10,19 +10,20 @@
 #include "postgres.h"
 
 #include "common/int.h"
+#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/expandeddatum.h"
 #include "utils/memutils.h"
 
 #include "compat.h"
 #include "flame/flame_accumulate.h"
-#include "flame/flamegraph_state.h"
 #include "flame/flamegraph_type.h"
 #include "profile/aggregate_context.h"
 #include "profile/context_allocator.h"
 #include "profile/profile_type.h"
 #include "profile/sql_text.h"
 #include "pyro_ext.h"
+#include "stack/hash.h"
 
 #define STATE_MAGIC		0x666C616D
 
@@ -33,7 +34,6 @@ typedef struct FlameState
 	MemoryContext context;		/* of the tree; shared with other states */
 	Allocator	allocator;		/* from it */
 	uint64		serial;			/* no other state has or had it */
-	bool		is_typed;		/* something has gone in */
 	FlameHeader flame;			/* strings in the context */
 	CallTree	tree;
 	struct varlena *flat;		/* made by get_flat_size, NULL if none */
@@ -41,15 +41,20 @@ typedef struct FlameState
 
 static const char *const state_context_name = "pyro flamegraph states";
 
-/* seed of the hash tables of call trees, different in every backend */
-static uint64 call_tree_seed;
 static uint64 last_serial = 0;
 
-void
-flamegraph_state_init(void)
+/*
+ * The seed of this backend's call trees: drawn when the first one is made, so
+ * that backends do not share one that the postmaster drew.
+ */
+static uint64
+call_tree_seed(void)
 {
-	if (!pg_strong_random(&call_tree_seed, sizeof(call_tree_seed)))
-		call_tree_seed = (uint64) (uintptr_t) &call_tree_seed;
+	static uint64 seed = 0;
+
+	if (seed == 0 && !pg_strong_random(&seed, sizeof(seed)))
+		seed = hash_seed_of(&seed) + MyProcPid;
+	return seed;
 }
 
 /* ---- the state ---- */
@@ -111,7 +116,7 @@ new_state(MemoryContext context)
 	state->serial = ++last_serial;
 	state->flame.type = state->flame.unit = string_ref("", 0);
 	pyro_check(call_tree_init(&state->tree, &state->allocator,
-							  call_tree_seed, &error), &error);
+							  call_tree_seed(), &error), &error);
 	return state;
 }
 
@@ -137,11 +142,11 @@ copy_string(FlameState *state, StringRef string)
 static void
 check_type(FlameState *state, StringRef type, StringRef unit)
 {
-	if (!state->is_typed)
+	if (!state->flame.is_typed)
 	{
 		state->flame.type = copy_string(state, type);
 		state->flame.unit = copy_string(state, unit);
-		state->is_typed = true;
+		state->flame.is_typed = true;
 		return;
 	}
 	if (!string_ref_equal(state->flame.type, type) ||
@@ -168,11 +173,40 @@ add_counts(FlameState *state, int64 nprofiles, int64 duration_nanos)
 		profile_add_durations(state->flame.duration_nanos, duration_nanos);
 }
 
+static FrameGranularity
+granularity_argument(text *name)
+{
+	FrameGranularity granularity;
+
+	if (!frame_granularity_find(sql_text_to_ref(name), &granularity))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("granularity must be function, line, file, package or address, not \"%s\"",
+						text_to_cstring(name))));
+	return granularity;
+}
+
+/* Open of a profile what its frames' names need; *type as there. */
+static Profile *
+open_profile(Datum datum, FrameGranularity granularity, text *sample_type,
+			 int *type)
+{
+	Profile    *profile;
+
+	if (granularity == FRAME_FUNCTION || granularity == FRAME_PACKAGE)
+		return profile_open_names(datum, sample_type, type);
+	profile = profile_open(datum);
+	*type = sample_type == NULL && profile->header.nsample_types == 0 ? -1 :
+		profile_choose_type(&profile->header, sample_type);
+	return profile;
+}
+
 static void
 add_profile(FlameState *state, Datum datum, text *sample_type)
 {
 	int			type;
-	Profile    *profile = profile_open_names(datum, sample_type, &type);
+	Profile    *profile = open_profile(datum, state->tree.granularity,
+									   sample_type, &type);
 	Allocator	scratch = context_allocator(CurrentMemoryContext);
 	SampleType	chosen;
 	ProfileView view = {.stacks = profile->stacks,
@@ -201,7 +235,7 @@ add_flamegraph(FlameState *state, Datum datum)
 
 	drop_flat(state);
 	/* a tree that nothing went into fits everything */
-	if (tree->type.length > 0 || tree->unit.length > 0 || tree->nnodes > 1)
+	if (tree->is_typed)
 		check_type(state, tree->type, tree->unit);
 	add_counts(state, tree->nprofiles, tree->duration_nanos);
 	pyro_check(call_tree_add_flame(&state->tree, tree, &scratch, &error),
@@ -244,7 +278,8 @@ changed_state(FlameState *state, bool in_aggregate)
 
 PYRO_FUNCTION(flamegraph_accum);
 /*
- * Add a profile: (state, profile) or (state, profile, sample type).
+ * Add a profile: (state, profile), then a sample type and a granularity, which
+ * may be left out or NULL.
  */
 Datum
 flamegraph_accum(PG_FUNCTION_ARGS)
@@ -263,6 +298,8 @@ flamegraph_accum(PG_FUNCTION_ARGS)
 	if (PG_NARGS() > 2 && !PG_ARGISNULL(2))
 		sample_type = PG_GETARG_TEXT_PP(2);
 	state = state_to_change(fcinfo, in_aggregate, aggcontext);
+	state->tree.granularity = PG_NARGS() > 3 && !PG_ARGISNULL(3) ?
+		granularity_argument(PG_GETARG_TEXT_PP(3)) : FRAME_FUNCTION;
 	add_profile(state, PG_GETARG_DATUM(1), sample_type);
 	return changed_state(state, in_aggregate);
 }

@@ -50,10 +50,7 @@ begin_transform(FunctionCallInfo fcinfo)
 static Datum
 end_transform(Transform *t, bool succeeded)
 {
-	FlameHeader header = {.type = t->tree->type,.unit = t->tree->unit,
-		.nprofiles = t->tree->nprofiles,
-		.duration_nanos = t->tree->duration_nanos
-	};
+	FlameHeader header = flame_tree_header(t->tree);
 
 	pyro_check(succeeded, &t->error);
 	return PointerGetDatum(flamegraph_make(&t->result, &header));
@@ -242,9 +239,9 @@ flamegraph_prefix(PG_FUNCTION_ARGS)
 static const FlameTree *
 typed_one(const FlameTree *a, const FlameTree *b)
 {
-	if (b->type.length == 0 && b->unit.length == 0)
+	if (!b->is_typed)
 		return a;
-	if (a->type.length == 0 && a->unit.length == 0)
+	if (!a->is_typed)
 		return b;
 	if (!string_ref_equal(a->type, b->type) ||
 		!string_ref_equal(a->unit, b->unit))
@@ -276,6 +273,7 @@ flamegraph_subtract(PG_FUNCTION_ARGS)
 								   &t->error), &t->error);
 	pyro_check(flame_subtract(subtrahend, &t->result, &t->allocator,
 							  &t->error), &t->error);
+	t->tree->is_typed = typed->is_typed;
 	t->tree->type = typed->type;
 	t->tree->unit = typed->unit;
 	return end_transform(t, true);

@@ -35,9 +35,10 @@ flamegraph_open(Datum datum)
 	/* arrays are read in place: an inline value may lie at any address */
 	if ((uintptr_t) flat != MAXALIGN((uintptr_t) flat))
 		flat = (struct varlena *) DatumGetPointer(datumCopy(PointerGetDatum(flat), false, -1));
-	pyro_check(flame_flat_open((uint8 *) VARDATA(flat),
-							   VARSIZE(flat) - VARHDRSZ, tree, &error),
-			   &error);
+	if (!flame_flat_open((uint8 *) VARDATA(flat), VARSIZE(flat) - VARHDRSZ,
+						 tree, &error))
+		pyro_raise(&error, ERRCODE_DATA_CORRUPTED,
+				   "stored flame graph is damaged", NULL);
 	return tree;
 }
 
@@ -66,6 +67,25 @@ flamegraph_make(const CallTree *tree, const FlameHeader *header)
 	MemoryContextSwitchTo(result_context);
 	MemoryContextDelete(scratch);
 	return flat;
+}
+
+/*
+ * The flat datum of what a tree says, in canonical form whatever its nodes,
+ * palloc'd in the current context.
+ */
+struct varlena *
+flamegraph_make_copy(const FlameTree *tree)
+{
+	Allocator	allocator = context_allocator(CurrentMemoryContext);
+	FlameHeader header = flame_tree_header(tree);
+	CallTree	copy;
+	PyroError	error;
+
+	pyro_check(call_tree_init(&copy, &allocator, hash_seed_of(&copy),
+							  &error) &&
+			   call_tree_add_flame(&copy, tree, &allocator, &error),
+			   &error);
+	return flamegraph_make(&copy, &header);
 }
 
 /*
@@ -139,33 +159,14 @@ flamegraph_recv(PG_FUNCTION_ARGS)
 	StringInfo	message = (StringInfo) PG_GETARG_POINTER(0);
 	int			size = message->len - message->cursor;
 	char	   *copy = palloc(VARHDRSZ + size);
-	Allocator	allocator = context_allocator(CurrentMemoryContext);
 	FlameTree	flame;
-	FlameHeader header;
-	CallTree	tree;
 	PyroError	error;
 
 	memcpy(copy + VARHDRSZ, pq_getmsgbytes(message, size), size);
 	if (!flame_flat_open((uint8 *) copy + VARHDRSZ, size, &flame, &error))
-	{
-		error.kind = PYRO_MALFORMED;
 		pyro_raise(&error, ERRCODE_INVALID_BINARY_REPRESENTATION,
 				   "invalid flame graph", NULL);
-	}
-	if (flame.nprofiles < 0 || flame.duration_nanos < 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
-				 errmsg("invalid flame graph: it has " INT64_FORMAT " profiles and a duration of " INT64_FORMAT " ns",
-						flame.nprofiles, flame.duration_nanos)));
-	header = (FlameHeader)
-	{
-		flame.type, flame.unit, flame.nprofiles, flame.duration_nanos
-	};
-	pyro_check(call_tree_init(&tree, &allocator, hash_seed_of(&tree),
-							  &error) &&
-			   call_tree_add_flame(&tree, &flame, &allocator, &error),
-			   &error);
-	PG_RETURN_POINTER(flamegraph_make(&tree, &header));
+	PG_RETURN_POINTER(flamegraph_make_copy(&flame));
 }
 
 PYRO_FUNCTION(flamegraph_send);

@@ -10,6 +10,7 @@
 extern FlameTree *flamegraph_open(Datum datum);
 extern struct varlena *flamegraph_make(const CallTree *tree,
 									   const FlameHeader *header);
+extern struct varlena *flamegraph_make_copy(const FlameTree *tree);
 extern struct varlena *flamegraph_make_empty(void);
 
 #endif							/* PYRO_FLAMEGRAPH_TYPE_H */

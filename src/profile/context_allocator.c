@@ -16,8 +16,8 @@ static void *
 allocate_in_context(void *owner, size_t size)
 {
 	/*
-	 * Pure code cannot check for interrupts by itself, but asks for memory at
-	 * every step of its way and holds nothing that must be given back.
+	 * Pure code holds nothing that must be given back, and asks for memory at
+	 * every step of its way.
 	 */
 	CHECK_FOR_INTERRUPTS();
 
@@ -34,6 +34,12 @@ release_in_context(void *owner, void *pointer)
 	pfree(pointer);
 }
 
+static void
+poll_in_context(void *owner)
+{
+	CHECK_FOR_INTERRUPTS();
+}
+
 /*
  * An allocator whose memory belongs to a memory context.
  */
@@ -42,7 +48,7 @@ context_allocator(MemoryContext context)
 {
 	return (Allocator)
 	{
-		allocate_in_context, release_in_context, context
+		allocate_in_context, release_in_context, context, poll_in_context
 	};
 }
 

@@ -13,12 +13,20 @@
 #ifndef PYRO_ALLOCATOR_H
 #define PYRO_ALLOCATOR_H
 
+#include "stack/pyro_error.h"
+
 typedef struct Allocator
 {
 	/* size bytes aligned for any type, or NULL when there is no memory */
 	void	   *(*allocate) (void *owner, size_t size);
 	void		(*release) (void *owner, void *pointer);
 	void	   *owner;
+
+	/*
+	 * Called now and then by loops that may run for long; it may leave them
+	 * by a long jump, since all memory is the owner's.  NULL: nobody minds.
+	 */
+	void		(*poll) (void *owner);
 } Allocator;
 
 /* No array of ours is longer than this, so that size sums cannot wrap. */
@@ -37,6 +45,31 @@ allocate_array(const Allocator *allocator, size_t count, size_t element_size)
 		return NULL;
 	return allocator->allocate(allocator->owner,
 							   count > 0 ? count * element_size : 1);
+}
+
+/*
+ * The same for those who pass failures up: NULL comes with PYRO_NO_MEMORY.
+ */
+static inline void *
+allocate_or_fail(const Allocator *allocator, size_t count,
+				 size_t element_size, PyroError *error)
+{
+	void	   *array = allocate_array(allocator, count, element_size);
+
+	if (array == NULL)
+		pyro_fail_memory(error);
+	return array;
+}
+
+/*
+ * To be called in each round of a loop that may run for long: every few
+ * thousand rounds the owner gets a chance to stop it.
+ */
+static inline void
+allocator_poll(const Allocator *allocator, size_t round)
+{
+	if (round % 4096 == 0 && allocator->poll != NULL)
+		allocator->poll(allocator->owner);
 }
 
 /*

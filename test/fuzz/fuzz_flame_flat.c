@@ -22,7 +22,7 @@ write_again(const FlameTree *flame, UnitMemory *memory, TextBuffer *flat)
 {
 	CallTree	tree;
 	PyroError	error = {0};
-	FlameHeader header = {flame->type, flame->unit, flame->nprofiles,
+	FlameHeader header = {flame->is_typed, flame->type, flame->unit, flame->nprofiles,
 	flame->duration_nanos};
 
 	text_buffer_init(flat, &memory->allocator, FLAME_FLAT_MAX_SIZE);

@@ -67,7 +67,7 @@ read_profile(UnitMemory *memory, const char *text, Profile *profile)
 }
 
 static const FlameHeader plain_header = {
-	.type = {"samples", 7},.unit = {"count", 5},
+	.is_typed = true,.type = {"samples", 7},.unit = {"count", 5},
 	.nprofiles = 1,.duration_nanos = 0
 };
 

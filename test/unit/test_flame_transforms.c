@@ -42,7 +42,7 @@ random_below(uint32 n)
 /* ---- trees of stacks ---- */
 
 static const FlameHeader plain_header = {
-	.type = {"samples", 7},.unit = {"count", 5},.nprofiles = 1
+	.is_typed = true,.type = {"samples", 7},.unit = {"count", 5},.nprofiles = 1
 };
 
 static uint32

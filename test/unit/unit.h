@@ -152,7 +152,7 @@ unit_memory_init(UnitMemory *memory)
 	memset(memory, 0, sizeof(*memory));
 	memory->allocator = (Allocator)
 	{
-		unit_allocate, unit_release, memory
+		unit_allocate, unit_release, memory, NULL
 	};
 	memory->blocks.next = memory->blocks.previous = &memory->blocks;
 }
