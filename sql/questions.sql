@@ -183,13 +183,13 @@ DECLARE
 BEGIN
 	SELECT * INTO s FROM pyro.selection(t, NULL, selector);
 	RETURN QUERY EXECUTE
-		'SELECT pyro.label_set(q.service, q.name, q.labels'
+		'SELECT r.found FROM (SELECT DISTINCT pyro.label_set(q.service, q.name, q.labels'
 		|| CASE WHEN wants_types THEN ' || pyro.type_labels(i.id)' ELSE '' END || ', $9) AS found'
 		|| ' FROM (SELECT DISTINCT p.service, p.name, ' || s.labels || ' AS labels'
 		|| CASE WHEN wants_types THEN ', pyro.type_ids(p.name, p.profile, $8) AS ids' ELSE '' END
 		|| ' FROM ' || t::text || ' AS p WHERE ' || s.condition || ') AS q'
 		|| CASE WHEN wants_types THEN ' CROSS JOIN unnest(q.ids) AS i(id)' ELSE '' END
-		|| ' GROUP BY 1 ORDER BY found::text COLLATE "C"'
+		|| ') AS r ORDER BY r.found::text COLLATE "C"'
 		USING since, until, s.rest, s.services, s.names, s.tenants, NULL::text, s.types, labels;
 END $$;
 COMMENT ON FUNCTION pyro.label_sets(regclass, timestamptz, timestamptz, text, text[]) IS
@@ -260,12 +260,13 @@ DECLARE
 BEGIN
 	SELECT * INTO s FROM pyro.selection(t, type, selector);
 	RETURN QUERY EXECUTE
-		'SELECT q.bucket, pyro.label_set(q.service, q.name, q.labels || pyro.type_labels($7), $11) AS labels,'
-		|| ' sum(q.value)::float8'
+		'SELECT r.bucket, r.labels, r.value FROM (SELECT q.bucket,'
+		|| ' pyro.label_set(q.service, q.name, q.labels || pyro.type_labels($7), $11) AS labels,'
+		|| ' sum(q.value)::float8 AS value'
 		|| ' FROM (SELECT date_bin($10, p.ts, $1) AS bucket, p.service, p.name, ' || s.labels || ' AS labels,'
 		|| CASE WHEN s.instant THEN ' avg' ELSE ' sum' END || '(@extschema@.profile_total(p.profile, $9)) AS value'
 		|| ' FROM ' || t::text || ' AS p WHERE ' || s.condition || ' GROUP BY 1, 2, 3, 4) AS q'
-		|| ' GROUP BY 1, 2 ORDER BY q.bucket, labels::text COLLATE "C"'
+		|| ' GROUP BY 1, 2) AS r ORDER BY r.bucket, r.labels::text COLLATE "C"'
 		USING since, until, s.rest, s.services, s.names, s.tenants, type, s.types, s.sample_type, step, group_by;
 END $$;
 COMMENT ON FUNCTION pyro.series(regclass, text, text, timestamptz, timestamptz, interval, text[]) IS
