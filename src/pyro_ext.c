@@ -6,7 +6,6 @@
 
 #include "utils/guc.h"
 
-#include "flame/flamegraph_state.h"
 #include "profile/profile_type.h"
 #include "pyro_ext.h"
 
@@ -18,6 +17,5 @@ void
 _PG_init(void)
 {
 	profile_type_init();
-	flamegraph_state_init();
 	MarkGUCPrefixReserved("pyro");
 }

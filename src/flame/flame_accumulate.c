@@ -42,62 +42,89 @@ take_scratch(StackScratch *scratch, uint64 serial)
 	scratch->owner = serial;
 }
 
+/* Samples between asking for a self value and adding to it. */
+#define PREFETCH_DISTANCE	16
+
 /* Add the values of all samples to the nodes that their stacks have. */
 static bool
 add_values(CallTree *tree, const ProfileView *view, const uint32 *target,
 		   PyroError *error)
 {
+	const uint32 *node = view->sample_node;
+	const int64 *values = view->values;
+
 	for (uint32 i = 0; i < view->nsamples; i++)
-		if (view->values[i] != 0 &&
-			!call_tree_add_self(tree, target[view->sample_node[i]],
-								view->values[i], error))
+	{
+		/* the target of a sample without value may not be set */
+		if (i + PREFETCH_DISTANCE < view->nsamples &&
+			values[i + PREFETCH_DISTANCE] != 0)
+			__builtin_prefetch(&tree->self[target[node[i + PREFETCH_DISTANCE]]]);
+		if (values[i] != 0 &&
+			!call_tree_add_self(tree, target[node[i]], values[i], error))
 			return false;
+	}
 	return true;
 }
 
-/* Nodes on the way to some sample with a value, in order of depth. */
+/*
+ * Flags of the nodes on the way to some sample with a value; *needed is NULL
+ * where all are.
+ */
 static bool
-needed_nodes(const ProfileView *view, const Allocator *allocator,
-			 uint32 **nodes, uint32 *nnodes, PyroError *error)
+flag_needed(const ProfileView *view, const Allocator *allocator,
+			bool **needed, PyroError *error)
 {
 	const StackDictionary *stacks = view->stacks;
-	bool	   *needed = allocate_array(allocator, stacks->nnodes,
-										sizeof(bool));
 	bool		all_needed = true;
+
+	*needed = NULL;
+	for (uint32 i = 0; i < view->nsamples; i++)
+		all_needed &= view->values[i] != 0;
+	if (all_needed)
+		return true;
+	*needed = allocate_or_fail(allocator, stacks->nnodes, sizeof(bool), error);
+	if (*needed == NULL)
+		return false;
+	memset(*needed, false, stacks->nnodes * sizeof(bool));
+	for (uint32 i = 0; i < view->nsamples; i++)
+		(*needed)[view->sample_node[i]] |= view->values[i] != 0;
+	for (uint32 node = stacks->nnodes; node-- > 1;)
+		(*needed)[stacks->node_parent[node]] |= (*needed)[node];
+	return true;
+}
+
+/* The needed nodes but the root, in order of depth (counting sort). */
+static bool
+order_by_depth(const StackDictionary *stacks, const bool *needed,
+			   const Allocator *allocator, uint32 **nodes, uint32 *nnodes,
+			   PyroError *error)
+{
+	const uint32 *depth = stacks->node_depth;
 	uint32		deepest = 0;
 	uint32		sum = 0;
 	uint32	   *start;
 
-	*nodes = allocate_array(allocator, stacks->nnodes, sizeof(uint32));
-	if (needed == NULL || *nodes == NULL)
-		return pyro_fail_memory(error);
-	for (uint32 i = 0; i < view->nsamples; i++)
-		all_needed &= view->values[i] != 0;
-	memset(needed, all_needed, stacks->nnodes * sizeof(bool));
-	for (uint32 i = 0; i < view->nsamples && !all_needed; i++)
-		needed[view->sample_node[i]] |= view->values[i] != 0;
-	for (uint32 node = stacks->nnodes; node-- > 1 && !all_needed;)
-		needed[stacks->node_parent[node]] |= needed[node];
 	for (uint32 node = 1; node < stacks->nnodes; node++)
-		deepest = Max(deepest, stacks->node_depth[node]);
-
-	/* counting sort by depth */
-	start = allocate_array(allocator, (size_t) deepest + 1, sizeof(uint32));
-	if (start == NULL)
-		return pyro_fail_memory(error);
+		deepest = Max(deepest, depth[node]);
+	*nodes = allocate_or_fail(allocator, stacks->nnodes, sizeof(uint32),
+							  error);
+	start = allocate_or_fail(allocator, (size_t) deepest + 1, sizeof(uint32),
+							 error);
+	if (*nodes == NULL || start == NULL)
+		return false;
 	memset(start, 0, ((size_t) deepest + 1) * sizeof(uint32));
 	for (uint32 node = 1; node < stacks->nnodes; node++)
-		start[stacks->node_depth[node]] += needed[node];
-	for (uint32 depth = 0; depth <= deepest; depth++)
+		start[depth[node]] += needed == NULL || needed[node];
+	for (uint32 i = 0; i <= deepest; i++)
 	{
-		uint32		count = start[depth];
+		uint32		count = start[i];
 
-		start[depth] = sum;
+		start[i] = sum;
 		sum += count;
 	}
 	for (uint32 node = 1; node < stacks->nnodes; node++)
-		if (needed[node])
-			(*nodes)[start[stacks->node_depth[node]]++] = node;
+		if (needed == NULL || needed[node])
+			(*nodes)[start[depth[node]]++] = node;
 	*nnodes = sum;
 	return true;
 }
@@ -111,13 +138,15 @@ add_own_view(CallTree *tree, const ProfileView *view,
 	uint32	   *target = allocate_array(allocator, stacks->nnodes,
 										sizeof(uint32));
 	FrameNames	names;
+	bool	   *needed;
 	uint32	   *nodes;
-	uint32		nnodes = 0;
+	uint32		nnodes;
 
 	if (target == NULL)
 		return pyro_fail_memory(error);
 	memset(target, 0, stacks->nnodes * sizeof(uint32));
-	return needed_nodes(view, allocator, &nodes, &nnodes, error) &&
+	return flag_needed(view, allocator, &needed, error) &&
+		order_by_depth(stacks, needed, allocator, &nodes, &nnodes, error) &&
 		call_tree_name_frames(tree, stacks, nodes, nnodes, allocator, &names,
 							  error) &&
 		call_tree_map_nodes(tree, stacks, &names, nodes, nnodes, target,

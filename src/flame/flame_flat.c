@@ -364,6 +364,7 @@ call_tree_add_flame(CallTree *tree, const FlameTree *flame,
 	{
 		uint32		level = flame->level[i];
 
+		allocator_poll(scratch, i);
 		if (!call_tree_child(tree, path[level - 1], names[flame->name[i]],
 							 &path[level], error) ||
 			!call_tree_add_self(tree, path[level], flame->self[i], error))

@@ -41,6 +41,9 @@
 
 /* Texts longer than this many characters are cut, with an ellipsis. */
 #define MAX_NAME_CELLS	2000
+
+/* A name's colour and label depend on no more bytes of it than these. */
+#define MAX_LABEL_BYTES	4096
 #define MAX_TITLE_CELLS 120
 #define MAX_UNIT_CELLS	40
 #define MIN_LABEL_CELLS 3
@@ -515,6 +518,8 @@ append_frame(const SvgGraph *graph, uint32 i, double before)
 	double		width = 100.0 * graph->weight[i] / graph->weight[0];
 	double		pixels = width / 100.0 * FRAMES_WIDTH - 2 * TEXT_PADDING;
 	double		cells = pixels / CELL_WIDTH;
+	StringRef	name = string_ref(row->label.data,
+								  Min(row->label.length, MAX_LABEL_BYTES));
 
 	text_append_string(out, "<g");
 	if (row_is_other(graph, i) || (i == 0 && !graph->diff))
@@ -523,7 +528,7 @@ append_frame(const SvgGraph *graph, uint32 i, double before)
 		text_append_format(out, " class=\"d%d\"",
 						   change_class(share_change(graph, row)));
 	else
-		append_fill(out, row->label);
+		append_fill(out, name);
 	if (graph->diff)
 		text_append_format(out, " data-v=\"%.4g %.4g\"",
 						   side_percent(row->value, root->value),
@@ -538,7 +543,7 @@ append_frame(const SvgGraph *graph, uint32 i, double before)
 	{
 		text_append_format(out, "<text x=\"%.6g%%\" dx=\"%d\" y=\"%u\">",
 						   left, TEXT_PADDING, row->level * ROW_HEIGHT + 12);
-		append_label(out, row->label, (uint32) cells);
+		append_label(out, name, (uint32) cells);
 		text_append_string(out, "</text>");
 	}
 	text_append_string(out, "</g>\n");
@@ -557,6 +562,7 @@ append_frames(SvgGraph *graph)
 	{
 		double	   *level_end = &graph->level_end[graph->rows[i].level];
 
+		allocator_poll(graph->out->allocator, i);
 		if (graph->weight[i] <= 0.0)
 			continue;
 		append_frame(graph, i, level_end[0]);

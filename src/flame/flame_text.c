@@ -92,10 +92,11 @@ flame_text_append(TextBuffer *out, const FlameTree *tree, bool ascii_only,
 	text_append_int(out, tree->duration_nanos);
 	if (tree->is_typed && tree->type.length == 0 && tree->unit.length == 0)
 		text_append_string(out, " " TYPED);
-	for (uint32 i = 0; i < tree->nnodes; i++)
+	for (uint32 i = 0; i < tree->nnodes && !out->failed; i++)
 	{
 		uint32		name = tree->name[i];
 
+		allocator_poll(out->allocator, i);
 		text_append_char(out, '\n');
 		text_append_int(out, tree->level[i]);
 		text_append_char(out, '\t');
@@ -156,6 +157,7 @@ flame_folded_append(TextBuffer *out, const FlameTree *tree, bool ascii_only,
 		return pyro_fail_memory(error);
 	for (uint32 i = 0; i < tree->nnodes && !out->failed; i++)
 	{
+		allocator_poll(out->allocator, i);
 		path[tree->level[i]] = tree->name[i];
 		if (tree->self[i] == 0)
 			continue;
@@ -164,8 +166,9 @@ flame_folded_append(TextBuffer *out, const FlameTree *tree, bool ascii_only,
 		first = false;
 		if (i == 0)
 			text_append_string(out, "(no stack)");
-		for (uint32 level = 1; level <= tree->level[i]; level++)
+		for (uint32 level = 1; level <= tree->level[i] && !out->failed; level++)
 		{
+			allocator_poll(out->allocator, level);
 			if (level > 1)
 				text_append_char(out, ';');
 			append_folded_name(out, flame_name(tree, path[level]),
@@ -480,6 +483,7 @@ flame_text_read(StringRef text, CallTree *tree, FlameHeader *header,
 	{
 		StringRef	line = take_until(&rest, '\n');
 
+		allocator_poll(allocator, r.line);
 		r.line++;
 		if (line.length > 0 && line.data[line.length - 1] == '\r')
 			line.length--;

@@ -10,19 +10,20 @@
 #include "postgres.h"
 
 #include "common/int.h"
+#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/expandeddatum.h"
 #include "utils/memutils.h"
 
 #include "compat.h"
 #include "flame/flame_accumulate.h"
-#include "flame/flamegraph_state.h"
 #include "flame/flamegraph_type.h"
 #include "profile/aggregate_context.h"
 #include "profile/context_allocator.h"
 #include "profile/profile_type.h"
 #include "profile/sql_text.h"
 #include "pyro_ext.h"
+#include "stack/hash.h"
 
 #define STATE_MAGIC		0x666C616D
 
@@ -40,15 +41,20 @@ typedef struct FlameState
 
 static const char *const state_context_name = "pyro flamegraph states";
 
-/* seed of the hash tables of call trees, different in every backend */
-static uint64 call_tree_seed;
 static uint64 last_serial = 0;
 
-void
-flamegraph_state_init(void)
+/*
+ * The seed of this backend's call trees: drawn when the first one is made, so
+ * that backends do not share one that the postmaster drew.
+ */
+static uint64
+call_tree_seed(void)
 {
-	if (!pg_strong_random(&call_tree_seed, sizeof(call_tree_seed)))
-		call_tree_seed = (uint64) (uintptr_t) &call_tree_seed;
+	static uint64 seed = 0;
+
+	if (seed == 0 && !pg_strong_random(&seed, sizeof(seed)))
+		seed = hash_seed_of(&seed) + MyProcPid;
+	return seed;
 }
 
 /* ---- the state ---- */
@@ -110,7 +116,7 @@ new_state(MemoryContext context)
 	state->serial = ++last_serial;
 	state->flame.type = state->flame.unit = string_ref("", 0);
 	pyro_check(call_tree_init(&state->tree, &state->allocator,
-							  call_tree_seed, &error), &error);
+							  call_tree_seed(), &error), &error);
 	return state;
 }
 

@@ -26,6 +26,10 @@
 static inline bool
 check_string(Canonicaliser *c, uint32 string, bool used, const char *what)
 {
+	if (string == PG_UINT32_MAX)
+		return pyro_fail(c->error, PYRO_MALFORMED,
+						 "%s is a negative or huge string number, but there are only %zu strings",
+						 what, c->in->strings.n);
 	if (string >= c->in->strings.n)
 		return pyro_fail(c->error, PYRO_MALFORMED,
 						 "%s is string %u, but there are only %zu strings",

@@ -211,8 +211,8 @@ decompress_zstd_file(ByteRange in, size_t max_size,
 /*
  * Uncompress what may be gzip (several members, too), zstd or plain bytes.
  *
- * max_size: cap on both sizes, in bytes.  *out comes from the allocator, or
- * is the input itself where that is not compressed.  Returns false with
+ * max_size: cap on the bytes of *out, which comes from the allocator, or is the
+ * input itself where that is not compressed.  Returns false with
  * PYRO_MALFORMED, PYRO_LIMIT or PYRO_NO_MEMORY.
  */
 bool
@@ -221,14 +221,14 @@ decompress_any(ByteRange in, size_t max_size, const Allocator *allocator,
 {
 	static const uint8 zstd_magic[4] = {0x28, 0xB5, 0x2F, 0xFD};
 
-	if (in.size > max_size)
-		return pyro_fail(error, PYRO_LIMIT,
-						 "profile of %zu bytes is larger than pyro.max_profile_size (%zu bytes)",
-						 in.size, max_size);
 	if (starts_gzip(in))
 		return decompress_gzip(in, max_size, allocator, out, error);
 	if (in.size >= 4 && memcmp(in.bytes, zstd_magic, 4) == 0)
 		return decompress_zstd_file(in, max_size, allocator, out, error);
+	if (in.size > max_size)
+		return pyro_fail(error, PYRO_LIMIT,
+						 "profile of %zu bytes is larger than pyro.max_profile_size (%zu bytes)",
+						 in.size, max_size);
 	*out = in;
 	return true;
 }

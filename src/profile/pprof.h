@@ -104,6 +104,8 @@ extern bool pprof_canonicalise(PprofMessage *message,
 							   const ProfileLimits *limits,
 							   const Allocator *allocator, Profile *profile,
 							   PyroError *error);
+extern bool pprof_check_size(const Profile *profile, size_t max_size,
+							 const Allocator *scratch, PyroError *error);
 extern bool pprof_encode(const Profile *profile, TextBuffer *out,
 						 PyroError *error);
 extern bool pprof_read(const uint8 *bytes, size_t size,

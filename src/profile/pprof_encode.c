@@ -254,11 +254,14 @@ pprof_encode(const Profile *profile, TextBuffer *out, PyroError *error)
 
 	text_buffer_init(&e.message, out->allocator, out->limit);
 	text_buffer_init(&e.inner, out->allocator, out->limit);
-	text_buffer_init(&e.extra_strings, out->allocator, out->limit);
+	text_buffer_init(&e.extra_strings, out->allocator, PYRO_MAX_ALLOCATION);
 	for (uint32 t = 0; t < header->nsample_types; t++)
 		put_value_type(&e, 1, header->sample_types[t]);
-	for (uint32 i = 0; i < header->nsamples; i++)
+	for (uint32 i = 0; i < header->nsamples && !out->failed; i++)
+	{
+		allocator_poll(out->allocator, i);
 		put_sample(&e, i);
+	}
 	put_mappings(&e);
 	for (uint32 i = 0; i < e.stacks->nlocations; i++)
 		put_location(&e, i);
@@ -284,4 +287,72 @@ pprof_encode(const Profile *profile, TextBuffer *out, PyroError *error)
 						 "pprof form of the profile is larger than %zu bytes, or out of memory",
 						 out->limit);
 	return true;
+}
+
+/* ---- size ---- */
+
+/* What messages take at most besides what is counted: tags, ids, numbers. */
+#define MAX_VARINT			10
+#define MAX_ID				5
+#define MAX_STRING_OVERHEAD	6
+#define MAX_SAMPLE			(4 * (1 + MAX_ID))
+#define MAX_LABEL			(5 * (1 + MAX_ID) + 2 * MAX_VARINT)
+#define MAX_MAPPING			(10 * (1 + MAX_VARINT))
+#define MAX_LOCATION		(6 * (1 + MAX_VARINT))
+#define MAX_LINE			(4 * (1 + MAX_VARINT))
+#define MAX_FUNCTION		(6 * (1 + MAX_VARINT))
+#define MAX_HEADER			(20 * (1 + MAX_VARINT))
+
+/* At least what pprof_encode() will append, from counts alone. */
+static double
+size_at_most(const Profile *profile)
+{
+	const ProfileHeader *header = &profile->header;
+	const StackDictionary *stacks = profile->stacks;
+	double		size = MAX_HEADER;
+
+	for (uint32 i = 0; i < stacks->nstrings; i++)
+		size += stacks->strings[i].length + MAX_STRING_OVERHEAD;
+	for (uint32 t = 0; t < header->nsample_types; t++)
+		size += MAX_HEADER + header->sample_types[t].type.length +
+			header->sample_types[t].unit.length;
+	size += header->period_type.type.length + header->period_type.unit.length +
+		header->default_sample_type.length + header->drop_frames.length +
+		header->keep_frames.length + header->doc_url.length;
+	size += (double) stacks->nmappings * MAX_MAPPING;
+	size += (double) stacks->nlocations * MAX_LOCATION;
+	size += (double) stacks->nlines * MAX_LINE;
+	size += (double) stacks->nfunctions * MAX_FUNCTION;
+	size += (double) profile->ncomments * MAX_ID;
+	for (uint32 i = 0; i < header->nsamples; i++)
+	{
+		uint32		set = profile->sample_label_set[i];
+
+		size += MAX_SAMPLE + header->nsample_types * MAX_VARINT +
+			(double) stacks->node_depth[profile->sample_node[i]] * MAX_ID +
+			(double) (profile->label_set_end[set] -
+					  profile_label_set_start(profile, set)) * MAX_LABEL;
+	}
+	return size;
+}
+
+/*
+ * Check that the uncompressed pprof of a profile has at most max_size bytes.
+ *
+ * Only near the limit are they written, into scratch, to be counted.  Returns
+ * false with PYRO_LIMIT or PYRO_NO_MEMORY.
+ */
+bool
+pprof_check_size(const Profile *profile, size_t max_size,
+				 const Allocator *scratch, PyroError *error)
+{
+	TextBuffer	plain;
+
+	if (size_at_most(profile) <= max_size)
+		return true;
+	text_buffer_init(&plain, scratch, max_size);
+	return pprof_encode(profile, &plain, error) ||
+		pyro_fail(error, PYRO_LIMIT,
+				  "pprof form of the profile is larger than pyro.max_profile_size (%zu bytes)",
+				  max_size);
 }

@@ -13,7 +13,7 @@
 #include "profile/profile.h"
 
 /*
- * The sum of two durations in nanoseconds.
+ * The sum of two durations in nanoseconds, neither of them negative.
  *
  * One that leaves int64 stays at its end: some profilers give the time since
  * 1970 for a duration, and a query over many profiles shall not fail for it.
@@ -24,7 +24,7 @@ profile_add_durations(int64 a, int64 b)
 	int64		sum;
 
 	if (pg_add_s64_overflow(a, b, &sum))
-		return a > 0 ? PG_INT64_MAX : PG_INT64_MIN;
+		return PG_INT64_MAX;
 	return sum;
 }
 

@@ -10,6 +10,7 @@
 #include "postgres.h"
 
 #include "miscadmin.h"
+#include "utils/datum.h"
 #include "utils/expandeddatum.h"
 #include "utils/memutils.h"
 
@@ -72,30 +73,28 @@ merge_flat(struct varlena **flats, uint32 n)
 	return profiles[0];
 }
 
-/* The sum of n flat profiles as a flat one in a context. */
+/*
+ * The sum of n flat profiles as a flat one in a context: what users get, or,
+ * if not is_result, a run of a state.
+ */
 static struct varlena *
-merge_to_flat(struct varlena **flats, uint32 n, bool compress,
+merge_to_flat(struct varlena **flats, uint32 n, bool is_result,
 			  MemoryContext result_context)
 {
 	MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext,
 												  "pyro profile merge",
 												  ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(scratch);
-	Allocator	allocator = context_allocator(scratch);
 	Profile    *sum = merge_flat(flats, n);
-	TextBuffer	buffer;
-	struct varlena *flat;
-	PyroError	error;
+	Datum		flat = is_result ? profile_to_datum(sum) :
+	profile_to_transient_datum(sum);
+	struct varlena *result;
 
-	text_buffer_init(&buffer, &allocator, MaxAllocSize);
-	text_append(&buffer, "\0\0\0", VARHDRSZ);
-	pyro_check(profile_flat_write(sum, compress, &buffer, &error), &error);
-	SET_VARSIZE(buffer.data, buffer.length);
-	flat = MemoryContextAlloc(result_context, buffer.length);
-	memcpy(flat, buffer.data, buffer.length);
+	MemoryContextSwitchTo(result_context);
+	result = (struct varlena *) DatumGetPointer(datumCopy(flat, false, -1));
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(scratch);
-	return flat;
+	return result;
 }
 
 PYRO_FUNCTION(profile_add);

@@ -611,8 +611,10 @@ merge_header(Merger *m)
 		sum->time_nanos = Max(header_a->time_nanos, header_b->time_nanos);
 	else
 		sum->time_nanos = Min(header_a->time_nanos, header_b->time_nanos);
-	sum->duration_nanos = profile_add_durations(header_a->duration_nanos,
-												header_b->duration_nanos);
+	/* a negative one says nothing, and would make sums depend on their order */
+	sum->duration_nanos =
+		profile_add_durations(Max(header_a->duration_nanos, 0),
+							  Max(header_b->duration_nanos, 0));
 	sum->drop_frames = merge_texts(header_a->drop_frames,
 								   header_b->drop_frames);
 	sum->keep_frames = merge_texts(header_a->keep_frames,

@@ -4,6 +4,7 @@
  */
 #include "postgres.h"
 
+#include "miscadmin.h"
 #include "utils/memutils.h"
 
 #include "comparison.h"
@@ -150,8 +151,10 @@ profile_contains(PG_FUNCTION_ARGS)
 	if (memmem(wanted.data, wanted.length, "\\x", 2) != NULL)
 		for (uint32 i = 0; i < stacks->nfunctions; i++)
 		{
-			text	   *shown = sql_text_readable(stacks->strings[stacks->functions[i].name]);
+			text	   *shown;
 
+			CHECK_FOR_INTERRUPTS();
+			shown = sql_text_readable(stacks->strings[stacks->functions[i].name]);
 			if (string_ref_equal(sql_text_to_ref(shown), wanted))
 				PG_RETURN_BOOL(true);
 		}
@@ -173,6 +176,7 @@ profile_matches(PG_FUNCTION_ARGS)
 	sql_text_matches(regex, string_ref("", 0));
 	for (uint32 i = 0; i < stacks->nfunctions; i++)
 	{
+		CHECK_FOR_INTERRUPTS();
 		if (stacks->functions[i].name == last)
 			continue;
 		last = stacks->functions[i].name;

@@ -22,6 +22,9 @@
 #include "profile/sql_text.h"
 #include "pyro_ext.h"
 
+/* Of more bytes the text, two digits a byte, might not fit into a value. */
+#define MAX_PROFILE_SIZE_KB		(500 * 1024)
+
 static int	max_profile_size_kb = 64 * 1024;
 static int	max_samples = 1000000;
 static int	max_stack_depth = 16384;
@@ -36,13 +39,13 @@ profile_type_init(void)
 {
 	DefineCustomIntVariable("pyro.max_profile_size",
 							"Sets the largest profile that is accepted.",
-							"It bounds the bytes of an incoming profile, before and after uncompressing it.",
+							"It bounds the bytes of its uncompressed pprof form.",
 							&max_profile_size_kb,
-							64 * 1024, 1, 1024 * 1024 - 1,
+							64 * 1024, 1, MAX_PROFILE_SIZE_KB,
 							PGC_SUSET, GUC_UNIT_KB, NULL, NULL, NULL);
 	DefineCustomIntVariable("pyro.max_samples",
 							"Sets the largest number of samples in a profile that is accepted.",
-							NULL,
+							"It bounds sums, too, so that what is dumped can be restored.",
 							&max_samples,
 							1000000, 1, 100000000,
 							PGC_SUSET, 0, NULL, NULL, NULL);
@@ -134,10 +137,30 @@ profile_open_header(Datum datum)
 }
 
 /*
- * The flat datum of a profile, palloc'd in the current context.
+ * Hold a profile that was read or computed to the limits on what comes in, so
+ * that whatever is stored can be dumped and restored.
  */
-Datum
-profile_to_datum(const Profile *profile)
+static void
+check_limits(const Profile *profile)
+{
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext,
+												  "pyro profile size",
+												  ALLOCSET_DEFAULT_SIZES);
+	Allocator	scratch = context_allocator(context);
+	PyroError	error;
+
+	if (profile->header.nsamples > max_samples)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("profile of %u samples has more than pyro.max_samples (%d)",
+						profile->header.nsamples, max_samples)));
+	pyro_check(pprof_check_size(profile, profile_limits().max_size, &scratch,
+								&error), &error);
+	MemoryContextDelete(context);
+}
+
+static Datum
+write_datum(const Profile *profile, bool compress)
 {
 	Allocator	allocator = context_allocator(CurrentMemoryContext);
 	TextBuffer	buffer;
@@ -145,9 +168,28 @@ profile_to_datum(const Profile *profile)
 
 	text_buffer_init(&buffer, &allocator, MaxAllocSize);
 	text_append(&buffer, "\0\0\0", VARHDRSZ);
-	pyro_check(profile_flat_write(profile, true, &buffer, &error), &error);
+	pyro_check(profile_flat_write(profile, compress, &buffer, &error), &error);
 	SET_VARSIZE(buffer.data, buffer.length);
 	return PointerGetDatum(buffer.data);
+}
+
+/*
+ * The flat datum of a profile, palloc'd in the current context.
+ */
+Datum
+profile_to_datum(const Profile *profile)
+{
+	check_limits(profile);
+	return write_datum(profile, true);
+}
+
+/*
+ * The same, neither compressed nor held to limits: not to be stored.
+ */
+Datum
+profile_to_transient_datum(const Profile *profile)
+{
+	return write_datum(profile, false);
 }
 
 /*

@@ -13,6 +13,7 @@ extern Profile *profile_open(Datum datum);
 extern Profile *profile_open_names(Datum datum, text *type_name, int *type);
 extern ProfileHeader *profile_open_header(Datum datum);
 extern Datum profile_to_datum(const Profile *profile);
+extern Datum profile_to_transient_datum(const Profile *profile);
 extern bytea *profile_to_gzip(const Profile *profile);
 extern int	profile_choose_type(const ProfileHeader *header, text *name);
 

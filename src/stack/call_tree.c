@@ -296,17 +296,23 @@ static bool
 intern_unsymbolised(CallTree *tree, StringRef file, uint32 *id,
 					PyroError *error)
 {
-	char		bracketed[256];
+	char	   *bracketed;
+	bool		interned;
 
 	if (file.length == 0)
 		return call_tree_intern(tree, string_ref_literal("<unknown>"), id,
 								error);
-	file.length = Min(file.length, sizeof(bracketed) - 2);
+	bracketed = allocate_or_fail(tree->allocator, (size_t) file.length + 2, 1,
+								 error);
+	if (bracketed == NULL)
+		return false;
 	bracketed[0] = '[';
 	memcpy(bracketed + 1, file.data, file.length);
 	bracketed[file.length + 1] = ']';
-	return call_tree_intern(tree, string_ref(bracketed, file.length + 2), id,
-							error);
+	interned = call_tree_intern(tree, string_ref(bracketed, file.length + 2),
+								id, error);
+	release(tree, bracketed);
+	return interned;
 }
 
 /* The name of one frame of a location, looked up by its bytes. */

@@ -165,3 +165,10 @@ FROM unnest('{"a 1", "a 2", "b 1", "a;b 1", "", "a 1\nb 1", "a -1"}'::flamegraph
 	unnest('{"a 1", "a 2", "b 1", "a;b 1", "", "a 1\nb 1", "a -1"}'::flamegraph[]) b;
 
 DROP TABLE flamed;
+
+-- Mapped files with long names that differ only at their ends stay apart.
+SELECT label LIKE '[aaaa%b]' OR label LIKE '[aaaa%c]' AS file, length(label), self
+FROM flamegraph_frames((SELECT flamegraph((build.strings('samples', 'count', repeat('a', 300) || 'b', repeat('a', 300) || 'c') ||
+	build.sample_type(1, 2) || build.mapping(1, 1, 2, 3) || build.mapping(2, 3, 4, 4) ||
+	build.location(1, '', 1, 1) || build.location(2, '', 3, 2) ||
+	build.sample('{1}', '{5}') || build.sample('{2}', '{7}'))::profile))) WHERE level = 1;

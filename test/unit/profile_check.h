@@ -204,6 +204,10 @@ check_round_trip(const Profile *profile, UnitMemory *memory, PyroError *error)
 		return "encoding failed";
 	if (pprof.length == 0)
 		return NULL;
+	if (!pprof_check_size(&opened, pprof.length, &memory->allocator, error))
+		return "its pprof form is said to be larger than it is";
+	if (pprof_check_size(&opened, pprof.length - 1, &memory->allocator, error))
+		return "its pprof form is said to be smaller than it is";
 	if (!pprof_read((uint8 *) pprof.data, pprof.length, &no_limits,
 					&memory->allocator, &reread, error))
 		return "reading our own encoding failed";

@@ -44,7 +44,7 @@ test_release(void *owner, void *pointer)
 	free(pointer);
 }
 
-static const Allocator allocator = {test_allocate, test_release, &memory};
+static const Allocator allocator = {test_allocate, test_release, &memory, NULL};
 
 static void
 ok(bool passed, const char *name)
