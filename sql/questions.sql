@@ -383,12 +383,13 @@ DECLARE
 BEGIN
 	SELECT * INTO s FROM pyro.selection(t, NULL, '{}');
 	RETURN QUERY EXECUTE
-		'SELECT q.service::text, q.name::text, sum(q.total / q.n), max(q.last), q.sample_type'
+		'SELECT q.service::text, q.name::text, sum(q.total / nullif(q.n, 0)), max(q.last), q.sample_type'
 		|| ' FROM (SELECT g.service, g.name, g.last, g.sample_type,'
 		|| ' coalesce((SELECT f.total FROM @extschema@.flamegraph_top(g.tree) AS f WHERE f.function = $3), 0)::float8'
 		|| ' AS total, CASE WHEN pyro.type_is_instant(g.name || '':'' || replace(g.sample_type, ''/'', '':''))'
 		|| ' THEN (SELECT count(*) FROM ' || t::text || ' AS p WHERE ' || s.condition
-		|| ' AND p.name = g.name AND (' || s.series || ') = (' || replace(s.series, 'p.', 'g.') || ')'
+		|| ' AND p.service = g.service AND p.name = g.name'
+		|| ' AND (' || s.series || ') IS NOT DISTINCT FROM (' || replace(s.series, 'p.', 'g.') || ')'
 		|| ' AND @extschema@.profile_default_sample_type(p.profile) = g.sample_type)::float8 ELSE 1 END AS n'
 		|| ' FROM (SELECT p.name, ' || s.series || ','
 		|| ' @extschema@.profile_default_sample_type(p.profile) AS sample_type,'

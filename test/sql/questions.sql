@@ -227,6 +227,10 @@ FROM unnest(ARRAY['profiles', '"My ""profiles"""', 'seen', 'parted', 'passing']:
 	LATERAL pyro.services(t, :noon, :later) s GROUP BY t;
 SELECT array_agg(v) FROM pyro.label_names('"My ""profiles"""', :noon, :later) v;
 SELECT * FROM pyro.services_calling('"My ""profiles"""', 'leak', :noon, :later);
+UPDATE "My ""profiles""" SET labels = NULL;
+SELECT * FROM pyro.services_calling('"My ""profiles"""', 'leak', :noon, :later);
+SELECT value FROM pyro.series('"My ""profiles"""', :goroutine, '{pod=""}', :noon, :later, '1 hour');
+SELECT count(*) FROM pyro.label_names('"My ""profiles"""', :noon, :later);
 
 -- Plain comparisons reach the index.
 SELECT format('PREPARE asking (timestamptz, timestamptz, text, text[], text[]) AS SELECT 1 FROM profiles AS p WHERE %s', condition)
