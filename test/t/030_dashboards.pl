@@ -206,14 +206,23 @@ foreach my $file (@files)
 		my $errors = errors_of(map { expand(interpolate($sql, $_)) } @values);
 		is($errors, join("\n", ('BEGIN') x @values), "$file, $where: hostile values of services and functions stay values");
 
+		# the text of a macro is replaced inside a string, too: an error at
+		# worst, never a statement
+		$errors = errors_of(
+			map { expand(interpolate($sql, { %usual, service => [$_], selector => $_, function => $_ })) }
+			  '$__timeFrom()', q{$__timeFilter('; DROP TABLE canary; --)}, q{'$__timeFrom(); DROP TABLE canary; --},
+			q{$__timeTo()'; DROP TABLE canary; --});
+		unlike($errors, qr/owner of table/, "$file, $where: macros in values run nothing");
+
 		# elsewhere they may be refused, but not as SQL
 		my @others = grep { $sql =~ /\$\{$_:/ } qw(selector selector_b type table shift max_nodes norm_by);
 		@values = map { my $name = $_; map { { %usual, $name => $_ } } @hostile } @others;
 		$errors = errors_of(map { expand(interpolate($sql, $_)) } @values);
-		unlike($errors, qr/ERROR:.*(?:syntax error at|unterminated quoted|table "canary")/, "$file, $where: nor are others read as SQL");
+		unlike($errors, qr/ERROR:.*(?:syntax error at|unterminated quoted|owner of table)/, "$file, $where: nor are others read as SQL");
 		is(scalar(() = $errors =~ /^BEGIN$/mg), scalar @values, "$file, $where: each statement was one");
 	}
 }
+like(errors_of('DROP TABLE canary'), qr/owner of table/, 'a statement that came from a variable would be seen');
 is($node->safe_psql('postgres', 'SELECT alive FROM canary'), '1', 'nothing was run that came from a variable');
 
 foreach my $file (glob 'scripts/grafana/provisioning/*/*.yaml')
