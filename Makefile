@@ -18,7 +18,8 @@ OBJS = $(SOURCES:.c=.o)
 SHLIB_LINK = -lzstd -ldeflate
 
 # The install script is its parts, in load order.
-SQL_PARTS = $(addprefix sql/,header.sql profile.sql flamegraph.sql questions.sql)
+SQL_PARTS = $(addprefix sql/,header.sql profile.sql profile_transforms.sql \
+	flamegraph.sql questions.sql)
 DATA = $(wildcard sql/$(EXTENSION)--*--*.sql)
 DATA_built = sql/$(EXTENSION)--$(EXTVERSION).sql
 

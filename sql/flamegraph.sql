@@ -52,6 +52,12 @@ CREATE FUNCTION flamegraph_accum(flamegraph, profile, text) RETURNS flamegraph
 COMMENT ON FUNCTION flamegraph_accum(flamegraph, profile, text) IS
 	'transition function of flamegraph';
 
+CREATE FUNCTION flamegraph_accum(flamegraph, profile, text, text) RETURNS flamegraph
+	AS 'MODULE_PATHNAME', 'flamegraph_accum'
+	LANGUAGE C IMMUTABLE PARALLEL SAFE COST 1000;
+COMMENT ON FUNCTION flamegraph_accum(flamegraph, profile, text, text) IS
+	'transition function of flamegraph';
+
 CREATE FUNCTION flamegraph_combine(flamegraph, flamegraph) RETURNS flamegraph
 	AS 'MODULE_PATHNAME', 'flamegraph_combine'
 	LANGUAGE C IMMUTABLE PARALLEL SAFE COST 1000;
@@ -81,6 +87,14 @@ CREATE AGGREGATE flamegraph(profile, sample_type text) (
 	PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE flamegraph(profile, text) IS 'call tree of one sample type of profiles';
+
+CREATE AGGREGATE flamegraph(profile, sample_type text, granularity text) (
+	SFUNC = flamegraph_accum, STYPE = flamegraph, SSPACE = 32768,
+	COMBINEFUNC = flamegraph_combine,
+	FINALFUNC = flamegraph_final, FINALFUNC_MODIFY = READ_ONLY,
+	PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE flamegraph(profile, text, text) IS 'call tree by function, line, file, package or address';
 
 CREATE FUNCTION flamegraph_avg_final(flamegraph) RETURNS flamegraph
 	AS 'MODULE_PATHNAME', 'flamegraph_avg_final'

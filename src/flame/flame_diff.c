@@ -13,8 +13,8 @@
 #include "common/int.h"
 
 #include "flame/flame_diff.h"
-#include "flame/flame_scale.h"
 #include "stack/preorder.h"
+#include "stack/running_scale.h"
 
 typedef struct DiffBuilder
 {
@@ -131,7 +131,8 @@ place_base(DiffBuilder *d)
 		return place_self(d, base->self, base->nnodes, d->node_a);
 	scaled = new_array(d, base->nnodes, sizeof(int64));
 	if (scaled == NULL ||
-		!flame_scale(base, d->numerator, d->denominator, scaled, d->error))
+		!scale_running_sums(base->self, base->nnodes, d->numerator,
+							d->denominator, scaled, d->error))
 		return NULL;
 	return place_self(d, scaled, base->nnodes, d->node_a);
 }
@@ -256,8 +257,8 @@ find_factor(DiffBuilder *d, StringRef norm_by)
  * Put two trees side by side.
  *
  * norm_by scales the base: "none", "total" (to the comparison's total),
- * "time" (to its duration), or a number as text; flame_scale.c says how values
- * are rounded.  A tree without a sample type fits any unit, others must have
+ * "time" (to its duration), or a number as text; running_scale.c says how
+ * values are rounded.  A tree without a sample type fits any unit, others must have
  * the same one.  Memory comes from the allocator.
  *
  * Returns false with PYRO_INVALID, PYRO_OVERFLOW or PYRO_NO_MEMORY.

@@ -26,6 +26,7 @@
 
 #include "flame/flame_svg.h"
 #include "flame/flame_svg_assets.h"
+#include "stack/frame_name.h"
 
 /* Sizes in pixels; flame.js knows ROW_HEIGHT and FRAME_HEIGHT, too. */
 #define DRAWING_WIDTH	1200
@@ -288,84 +289,6 @@ append_share(TextBuffer *out, int64 value, int64 total, StringRef unit)
 	if (total != 0)
 		text_append_format(out, " (%.2f %%)",
 						   100.0 * (double) value / (double) total);
-}
-
-static bool
-find_text(StringRef string, const char *text, uint32 *position)
-{
-	size_t		length = strlen(text);
-
-	for (size_t i = 0; i + length <= string.length; i++)
-		if (memcmp(string.data + i, text, length) == 0)
-		{
-			*position = (uint32) i;
-			return true;
-		}
-	return false;
-}
-
-static bool
-find_last(StringRef string, char character, uint32 *position)
-{
-	for (uint32 i = string.length; i-- > 0;)
-		if (string.data[i] == character)
-		{
-			*position = i;
-			return true;
-		}
-	return false;
-}
-
-/*
- * The package, module or namespace that a function's name begins with, as Go,
- * Java, Rust, C++, PHP and Python write it; the whole name when there is
- * none.  It only chooses a colour, so a wrong guess does no harm.
- */
-static StringRef
-frame_package(StringRef name)
-{
-	StringRef	head = name;
-	uint32		at;
-	uint32		dot;
-
-	if (name.length > 4 &&
-		memcmp(name.data + name.length - 4, "_[k]", 4) == 0)
-		return string_ref_literal("[kernel]");
-	while (head.length > 1 && (head.data[0] == '<' || head.data[0] == '(' ||
-							   head.data[0] == '*' || head.data[0] == '&'))
-		head = string_ref(head.data + 1, head.length - 1);
-	if (find_text(head, "(", &at) && at > 0)
-		head.length = at;
-	if (find_text(head, "::", &at))
-	{
-		head.length = at;
-		if (find_last(head, ' ', &at))
-			head = string_ref(head.data + at + 1, head.length - at - 1);
-		return head;
-	}
-	if (find_last(head, '/', &at))
-	{
-		if (find_text(string_ref(head.data + at, head.length - at), ".", &dot))
-			at += dot;
-		return string_ref(head.data, at);
-	}
-	if (find_last(head, '\\', &at))
-		return string_ref(head.data, at);
-	if (find_text(head, ".func", &at))
-		head.length = at;
-	if (find_text(head, ".", &at) && at > 0)
-	{
-		StringRef	rest = string_ref(head.data + at + 1,
-									  head.length - at - 1);
-		uint32		last;
-
-		/* org.postgresql.Driver.connect: org alone says too little */
-		if (find_text(rest, ".", &dot) && find_last(rest, '.', &last) &&
-			last > dot)
-			at += 1 + dot;
-		return string_ref(head.data, at);
-	}
-	return name;
 }
 
 /* FNV-1a, 32 bits: the colour of a name must not change between versions. */

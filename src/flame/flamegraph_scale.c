@@ -7,10 +7,10 @@
 #include <math.h>
 
 #include "compat.h"
-#include "flame/flame_scale.h"
 #include "flame/flamegraph_type.h"
 #include "profile/context_allocator.h"
 #include "pyro_ext.h"
+#include "stack/running_scale.h"
 
 /* The tree times numerator / denominator; it keeps its counts. */
 static struct varlena *
@@ -21,8 +21,8 @@ scale(const FlameTree *tree, long double numerator, long double denominator)
 											  tree->nnodes * sizeof(int64));
 	PyroError	error;
 
-	pyro_check(flame_scale(tree, numerator, denominator, self, &error),
-			   &error);
+	pyro_check(scale_running_sums(tree->self, tree->nnodes, numerator,
+								  denominator, self, &error), &error);
 	scaled.self = self;
 	return flamegraph_make_copy(&scaled);
 }

@@ -173,11 +173,40 @@ add_counts(FlameState *state, int64 nprofiles, int64 duration_nanos)
 		profile_add_durations(state->flame.duration_nanos, duration_nanos);
 }
 
+static FrameGranularity
+granularity_argument(text *name)
+{
+	FrameGranularity granularity;
+
+	if (!frame_granularity_find(sql_text_to_ref(name), &granularity))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("granularity must be function, line, file, package or address, not \"%s\"",
+						text_to_cstring(name))));
+	return granularity;
+}
+
+/* Open of a profile what its frames' names need; *type as there. */
+static Profile *
+open_profile(Datum datum, FrameGranularity granularity, text *sample_type,
+			 int *type)
+{
+	Profile    *profile;
+
+	if (granularity == FRAME_FUNCTION || granularity == FRAME_PACKAGE)
+		return profile_open_names(datum, sample_type, type);
+	profile = profile_open(datum);
+	*type = sample_type == NULL && profile->header.nsample_types == 0 ? -1 :
+		profile_choose_type(&profile->header, sample_type);
+	return profile;
+}
+
 static void
 add_profile(FlameState *state, Datum datum, text *sample_type)
 {
 	int			type;
-	Profile    *profile = profile_open_names(datum, sample_type, &type);
+	Profile    *profile = open_profile(datum, state->tree.granularity,
+									   sample_type, &type);
 	Allocator	scratch = context_allocator(CurrentMemoryContext);
 	SampleType	chosen;
 	ProfileView view = {.stacks = profile->stacks,
@@ -249,7 +278,8 @@ changed_state(FlameState *state, bool in_aggregate)
 
 PYRO_FUNCTION(flamegraph_accum);
 /*
- * Add a profile: (state, profile) or (state, profile, sample type).
+ * Add a profile: (state, profile), then a sample type and a granularity, which
+ * may be left out or NULL.
  */
 Datum
 flamegraph_accum(PG_FUNCTION_ARGS)
@@ -268,6 +298,8 @@ flamegraph_accum(PG_FUNCTION_ARGS)
 	if (PG_NARGS() > 2 && !PG_ARGISNULL(2))
 		sample_type = PG_GETARG_TEXT_PP(2);
 	state = state_to_change(fcinfo, in_aggregate, aggcontext);
+	state->tree.granularity = PG_NARGS() > 3 && !PG_ARGISNULL(3) ?
+		granularity_argument(PG_GETARG_TEXT_PP(3)) : FRAME_FUNCTION;
 	add_profile(state, PG_GETARG_DATUM(1), sample_type);
 	return changed_state(state, in_aggregate);
 }

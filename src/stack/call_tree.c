@@ -1,6 +1,6 @@
 /*
  * call_tree.c
- *	  A growing call tree by function name.
+ *	  A growing call tree by the names of frames.
  *
  * Adding a profile walks its stack trie once, with one probe a trie node: a
  * trie has a tenth of the frames of its stacks.  Memory comes in
@@ -41,6 +41,7 @@ call_tree_init(CallTree *tree, const Allocator *allocator, uint64 seed,
 	memset(tree, 0, sizeof(*tree));
 	tree->allocator = allocator;
 	tree->seed = seed;
+	text_buffer_init(&tree->made_name, allocator, PYRO_MAX_ALLOCATION);
 	tree->node_capacity = INITIAL_NODES;
 	tree->parent = allocate_array(allocator, INITIAL_NODES, sizeof(uint32));
 	tree->name = allocate_array(allocator, INITIAL_NODES, sizeof(uint32));
@@ -288,46 +289,22 @@ call_tree_child(CallTree *tree, uint32 parent, uint32 name, uint32 *child,
 
 /* ---- stacks ---- */
 
-/*
- * The name of a frame without a function, as pprof writes it
- * (NodeInfo.NameComponents): the mapped file in brackets, or <unknown>.
- */
-static bool
-intern_unsymbolised(CallTree *tree, StringRef file, uint32 *id,
-					PyroError *error)
-{
-	char	   *bracketed;
-	bool		interned;
-
-	if (file.length == 0)
-		return call_tree_intern(tree, string_ref_literal("<unknown>"), id,
-								error);
-	bracketed = allocate_or_fail(tree->allocator, (size_t) file.length + 2, 1,
-								 error);
-	if (bracketed == NULL)
-		return false;
-	bracketed[0] = '[';
-	memcpy(bracketed + 1, file.data, file.length);
-	bracketed[file.length + 1] = ']';
-	interned = call_tree_intern(tree, string_ref(bracketed, file.length + 2),
-								id, error);
-	release(tree, bracketed);
-	return interned;
-}
-
-/* The name of one frame of a location, looked up by its bytes. */
+/* The number of the name of one frame of a location. */
 static bool
 intern_frame(CallTree *tree, const StackDictionary *stacks,
 			 const StackLocation *location, uint32 frame, uint32 *id,
 			 PyroError *error)
 {
 	StringRef	name = stack_frame_name(stacks, location, frame);
+	TextBuffer *made = &tree->made_name;
 
-	if (name.length > 0)
+	if (tree->granularity == FRAME_FUNCTION && name.length > 0)
 		return call_tree_intern(tree, name, id, error);
-	return intern_unsymbolised(tree,
-							   stack_unsymbolised_name(stacks, location), id,
-							   error);
+	made->length = 0;
+	frame_name_append(made, tree->granularity, stacks, location, frame);
+	return made->failed ? pyro_fail_memory(error) :
+		call_tree_intern(tree, string_ref(made->data, made->length), id,
+						 error);
 }
 
 /* Which locations and, through them, functions some nodes stand for. */
@@ -349,6 +326,36 @@ mark_used(const StackDictionary *stacks, const uint32 *nodes, uint32 nnodes,
 	}
 }
 
+/* Look up the names of functions, NULL where their numbers do not help. */
+static bool
+name_functions(CallTree *tree, const StackDictionary *stacks,
+			   const bool *used, const Allocator *scratch,
+			   uint32 **of_function, PyroError *error)
+{
+	const StackFunction *functions = stacks->functions;
+	uint32	   *ids;
+
+	*of_function = NULL;
+	if (tree->granularity != FRAME_FUNCTION)
+		return true;
+	ids = *of_function = allocate_or_fail(scratch, stacks->nfunctions,
+										  sizeof(uint32), error);
+	if (ids == NULL)
+		return false;
+	for (uint32 i = 0; i < stacks->nfunctions; i++)
+		if (used[i + 1])
+		{
+			ids[i] = hash_name(tree, stacks->strings[functions[i].name]);
+			__builtin_prefetch(&tree->name_slots[ids[i] & tree->name_slot_mask]);
+		}
+	for (uint32 i = 0; i < stacks->nfunctions; i++)
+		if (used[i + 1] &&
+			!intern_hashed(tree, stacks->strings[functions[i].name], ids[i],
+						   &ids[i], error))
+			return false;
+	return true;
+}
+
 /*
  * Look up the names of all frames that some nodes of a trie stand for.
  *
@@ -362,19 +369,18 @@ call_tree_name_frames(CallTree *tree, const StackDictionary *stacks,
 					  const Allocator *scratch, FrameNames *names,
 					  PyroError *error)
 {
-	const StackFunction *functions = stacks->functions;
 	bool	   *location_used = allocate_array(scratch, stacks->nlocations,
 											   sizeof(bool));
 	bool	   *function_used = allocate_array(scratch,
 											   (size_t) stacks->nfunctions + 1,
 											   sizeof(bool));
+	uint32	   *of_function;
 
-	names->of_function = allocate_array(scratch, stacks->nfunctions,
-										sizeof(uint32));
 	names->of_location = allocate_array(scratch, stacks->nlocations,
 										sizeof(uint32));
+	names->of_line = allocate_array(scratch, stacks->nlines, sizeof(uint32));
 	if (location_used == NULL || function_used == NULL ||
-		names->of_function == NULL || names->of_location == NULL)
+		names->of_location == NULL || names->of_line == NULL)
 		return pyro_fail_memory(error);
 	if (nnodes + 1 < stacks->nnodes)
 		mark_used(stacks, nodes, nnodes, location_used, function_used);
@@ -384,49 +390,29 @@ call_tree_name_frames(CallTree *tree, const StackDictionary *stacks,
 		memset(location_used, true, stacks->nlocations * sizeof(bool));
 		memset(function_used, true, (size_t) stacks->nfunctions + 1);
 	}
-	for (uint32 i = 0; i < stacks->nfunctions; i++)
-		if (function_used[i + 1])
-		{
-			uint32		hash = hash_name(tree, stacks->strings[functions[i].name]);
-
-			names->of_function[i] = hash;
-			__builtin_prefetch(&tree->name_slots[hash & tree->name_slot_mask]);
-		}
-	for (uint32 i = 0; i < stacks->nfunctions; i++)
-		if (function_used[i + 1] &&
-			!intern_hashed(tree, stacks->strings[functions[i].name],
-						   names->of_function[i], &names->of_function[i],
-						   error))
-			return false;
+	if (!name_functions(tree, stacks, function_used, scratch, &of_function,
+						error))
+		return false;
 	for (uint32 i = 0; i < stacks->nlocations; i++)
 	{
 		const StackLocation *location = &stacks->locations[i];
-		uint32		function = location->nlines == 0 ? 0 :
-		stacks->lines[location->line_start].function;
+		uint32		nframes = stack_location_frames(location);
 
-		if (!location_used[i])
-			continue;
-		if (function != 0 && functions[function - 1].name != 0)
-			names->of_location[i] = names->of_function[function - 1];
-		else if (!intern_frame(tree, stacks, location, 0,
-							   &names->of_location[i], error))
-			return false;
+		for (uint32 frame = 0; location_used[i] && frame < nframes; frame++)
+		{
+			uint32		line = location->line_start + frame;
+			uint32		function = location->nlines == 0 ? 0 :
+			stacks->lines[line].function;
+			uint32	   *id = frame == 0 ? &names->of_location[i] :
+			&names->of_line[line];
+
+			if (of_function != NULL && function != 0 &&
+				stacks->functions[function - 1].name != 0)
+				*id = of_function[function - 1];
+			else if (!intern_frame(tree, stacks, location, frame, id, error))
+				return false;
+		}
 	}
-	return true;
-}
-
-/* The name of a frame behind the outermost one. */
-static bool
-inlined_name(CallTree *tree, const StackDictionary *stacks,
-			 const FrameNames *names, const StackLocation *location,
-			 uint32 frame, uint32 *id, PyroError *error)
-{
-	uint32		function = stacks->lines[location->line_start + frame].function;
-
-	if (names == NULL || function == 0 ||
-		stacks->functions[function - 1].name == 0)
-		return intern_frame(tree, stacks, location, frame, id, error);
-	*id = names->of_function[function - 1];
 	return true;
 }
 
@@ -481,10 +467,14 @@ call_tree_map_nodes(CallTree *tree, const StackDictionary *stacks,
 		if (!find_child(tree, at, name, &at, error))
 			return false;
 		for (uint32 frame = 1; frame < location->nlines; frame++)
-			if (!inlined_name(tree, stacks, names, location, frame, &name,
-							  error) ||
-				!call_tree_child(tree, at, name, &at, error))
+		{
+			if (names != NULL)
+				name = names->of_line[location->line_start + frame];
+			else if (!intern_frame(tree, stacks, location, frame, &name, error))
 				return false;
+			if (!find_child(tree, at, name, &at, error))
+				return false;
+		}
 		target[node] = at;
 	}
 	return true;

@@ -1,6 +1,6 @@
 /*
  * call_tree.h
- *	  A growing call tree by function name: where stacks are added up.
+ *	  A growing call tree by the names of frames: where stacks are added up.
  *
  * Node 0 is the root; a node is known by its parent and its name.  Every node
  * keeps its own self value, inner ones too, so that trees can be added again.
@@ -11,6 +11,7 @@
 #include "common/int.h"
 
 #include "stack/allocator.h"
+#include "stack/frame_name.h"
 #include "stack/pyro_error.h"
 #include "stack/stack_dictionary.h"
 
@@ -45,6 +46,8 @@ typedef struct CallTree
 	StringRef  *names;			/* bytes are ours */
 	CallTreeNameSlot *name_slots;
 	uint32		name_slot_mask;
+	FrameGranularity granularity;	/* of the frames of stacks */
+	TextBuffer	made_name;		/* of a frame, where no string is its name */
 	char	   *name_bytes;		/* the chunk that new names go into */
 	size_t		name_bytes_left;
 } CallTree;
@@ -52,8 +55,8 @@ typedef struct CallTree
 /* Names of a dictionary's frames in a tree. */
 typedef struct FrameNames
 {
-	uint32	   *of_function;	/* per function */
 	uint32	   *of_location;	/* per location: its outermost frame's */
+	uint32	   *of_line;		/* per line of a location, but the outermost */
 } FrameNames;
 
 /* More nodes than this make no tree that a datum could hold. */

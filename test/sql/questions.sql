@@ -174,6 +174,11 @@ SELECT count(*) > 100 AS rows, max(level) > 10 AS deep FROM pyro.diff('profiles'
 SELECT profile_total(pyro.merge('profiles', :cpu, '{service_name="checkout"}', :noon, :later)),
 	profile_sample_types(pyro.merge('profiles', 'memory:alloc_space:bytes:space:bytes', '{}', :noon, :later));
 
+-- A merge of an instant type is the mean of each series, too; and so it is in
+-- all of the profile's types, of which only the one asked for means something.
+SELECT flamegraph_folded(flamegraph(pyro.merge('profiles', :goroutine, '{service_name="checkout"}', :noon, :later), 'goroutine'));
+SELECT profile_total(m, 'inuse_space') AS inuse_space, profile_sample_types(m) FROM pyro.merge('profiles', 'memory:inuse_space:bytes', '{}', :noon, :later) m;
+
 -- One function.
 SELECT * FROM pyro.function_series('profiles', :cpu, '{service_name="checkout"}', 'pay', :noon, :later, '5 minutes');
 SELECT * FROM pyro.function_series('profiles', :cpu, '{service_name="checkout"}', 'main', :noon, :later, '5 minutes');

@@ -99,6 +99,21 @@ FROM billing b LEFT JOIN profiles s ON b.customer = s.labels ->> 'customer' AND 
 	LEFT JOIN node_prices p ON p.instance_type = s.labels ->> 'instance_type'
 GROUP BY b.customer, b.revenue_usd ORDER BY cpu_nano_usd DESC NULLS LAST;
 
+\echo 5. flame graph of only the requests slower than the p99 of their route
+CREATE TABLE spans AS
+	SELECT DISTINCT 'orders' AS service, s.labels ->> 'span_id' AS span_id, s.labels ->> 'endpoint' AS route,
+		dense_rank() OVER (ORDER BY s.labels ->> 'span_id') AS duration_ms, :now - interval '10 minutes' AS started_at
+	FROM profiles p, profile_samples(p.profile) s WHERE p.service = 'orders' AND s.labels ? 'span_id';
+WITH lim AS (SELECT route, percentile_cont(0.99) WITHIN GROUP (ORDER BY duration_ms) AS p99 FROM spans
+			 WHERE service = 'orders' AND started_at > :now - interval '6 hours' GROUP BY route),
+slow AS (SELECT array_agg(span_id) AS ids FROM spans JOIN lim USING (route)
+		 WHERE service = 'orders' AND started_at > :now - interval '6 hours' AND duration_ms >= p99),
+q AS (SELECT flamegraph(profile_filter_labels(profile, 'span_id', ids), 'cpu') AS f, max(cardinality(ids)) AS spans FROM profiles, slow
+	  WHERE service = 'orders' AND pyro.has_type(name, profile, :cpu) AND ts > :now - interval '6 hours')
+SELECT r.level, r.label, r.value, r.self, q.spans, (SELECT sum(s.value) FROM slow, profiles p, profile_samples(p.profile, 'cpu') s
+	WHERE p.service = 'orders' AND s.labels ->> 'span_id' = ANY (ids)) AS by_samples
+FROM q, flamegraph_frames(q.f, max_nodes => 2000) r ORDER BY r.ord LIMIT 3;
+
 \echo 6. goroutine leaks: stacks whose count climbs in a straight line inside one process
 SELECT service, pod, array_to_string(stack, ';') AS parked_in, count(*) AS points,
 	regr_slope(n, extract(epoch FROM b)) * 3600 AS goroutines_per_hour, round(regr_r2(n, extract(epoch FROM b))::numeric, 6) AS r2
@@ -178,10 +193,10 @@ SELECT date_trunc('hour', ts) AS hour, extract(minute FROM ts)::int / 5 * 5 AS m
 FROM profiles WHERE service = 'search' AND name = 'process_cpu' AND ts > :now - interval '1 hour' GROUP BY 1, 2 ORDER BY 1, 2;
 
 \echo 18. whose commit got hot: lines of a commit joined with lines of the profile
-SELECT c.sha, c.author, regexp_replace(l.file, '^.*/', '') AS file, count(DISTINCT l.line) > 10 AS many_lines, count(DISTINCT l.function) > 5 AS many_functions
-FROM (SELECT service, profile_merge(profile) AS profile FROM profiles WHERE service = 'orders' GROUP BY service) p, profile_locations(p.profile) l
-	JOIN commit_lines c ON c.file = l.file AND l.line BETWEEN c.line_from AND c.line_to
-WHERE c.service = p.service GROUP BY 1, 2, 3;
+SELECT c.sha, c.author, regexp_replace(l.file, '^.*/', '') AS file, l.line, round(sum(l.self) / 1e9, 2) AS cpu_s, round(sum(l.total) / 1e9, 2) AS total_s
+FROM (SELECT service, profile_merge(profile) AS profile FROM profiles WHERE service = 'orders' GROUP BY service) p,
+	profile_source(p.profile, '^main\.', 'cpu') l JOIN commit_lines c ON c.file = l.file AND l.line BETWEEN c.line_from AND c.line_to
+WHERE c.service = p.service GROUP BY 1, 2, 3, 4 ORDER BY total_s DESC, line LIMIT 5;
 
 \echo 20. a merged production profile for any pprof tool, one per service
 SELECT service, profile_total(merged, 'cpu') AS total, profile_from_pprof(profile_to_pprof(merged)) = merged AS round_trip
