@@ -38,7 +38,7 @@ CREATE FUNCTION profile_normalize_symbols(profile) RETURNS profile
 	AS 'MODULE_PATHNAME', 'profile_normalize_symbols'
 	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000;
 COMMENT ON FUNCTION profile_normalize_symbols(profile) IS
-	'profile without addresses of symbolised frames and type parameters, equal samples merged';
+	'profile whose frames are the same in every process';
 
 CREATE FUNCTION profile_source(profile, function_regex text, sample_type text DEFAULT NULL,
 	OUT function text, OUT file text, OUT line bigint, OUT self bigint,

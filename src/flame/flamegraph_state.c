@@ -12,34 +12,26 @@
 #include "common/int.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
-#include "utils/expandeddatum.h"
 #include "utils/memutils.h"
 
 #include "compat.h"
 #include "flame/flame_accumulate.h"
 #include "flame/flamegraph_type.h"
-#include "profile/aggregate_context.h"
+#include "profile/aggregate_state.h"
 #include "profile/context_allocator.h"
 #include "profile/profile_type.h"
 #include "profile/sql_text.h"
 #include "pyro_ext.h"
 #include "stack/hash.h"
 
-#define STATE_MAGIC		0x666C616D
-
 typedef struct FlameState
 {
-	ExpandedObjectHeader header;
-	uint32		magic;
-	MemoryContext context;		/* of the tree; shared with other states */
-	Allocator	allocator;		/* from it */
+	AggregateState base;
+	Allocator	allocator;		/* from the state's context */
 	uint64		serial;			/* no other state has or had it */
 	FlameHeader flame;			/* strings in the context */
 	CallTree	tree;
-	struct varlena *flat;		/* made by get_flat_size, NULL if none */
 } FlameState;
-
-static const char *const state_context_name = "pyro flamegraph states";
 
 static uint64 last_serial = 0;
 
@@ -59,60 +51,28 @@ call_tree_seed(void)
 
 /* ---- the state ---- */
 
-static Size
-state_flat_size(ExpandedObjectHeader *header)
+static struct varlena *
+make_flat(AggregateState *base)
 {
-	FlameState *state = (FlameState *) header;
+	FlameState *state = (FlameState *) base;
 
-	if (state->flat == NULL)
-	{
-		MemoryContext old = MemoryContextSwitchTo(state->context);
-
-		state->flat = flamegraph_make(&state->tree, &state->flame);
-		MemoryContextSwitchTo(old);
-	}
-	return VARSIZE(state->flat);
+	return flamegraph_make(&state->tree, &state->flame);
 }
 
-static void
-state_flatten_into(ExpandedObjectHeader *header, void *result,
-				   Size allocated_size)
-{
-	FlameState *state = (FlameState *) header;
-
-	Assert(state->flat != NULL && VARSIZE(state->flat) == allocated_size);
-	memcpy(result, state->flat, allocated_size);
-	pfree(state->flat);
-	state->flat = NULL;
-}
-
-static const ExpandedObjectMethods state_methods = {
-	state_flat_size, state_flatten_into
+static const AggregateStateKind state_kind = {
+	.context_name = "pyro flamegraph states",
+	.size = sizeof(FlameState),
+	.make_flat = make_flat
 };
 
-/* The state that an expanded datum is, or NULL when it is something else. */
 static FlameState *
-state_from_datum(Datum datum)
+new_state(MemoryContext aggcontext)
 {
-	FlameState *state;
-
-	if (!VARATT_IS_EXTERNAL_EXPANDED(DatumGetPointer(datum)))
-		return NULL;
-	state = (FlameState *) DatumGetEOHP(datum);
-	return state->header.eoh_methods == &state_methods &&
-		state->magic == STATE_MAGIC ? state : NULL;
-}
-
-static FlameState *
-new_state(MemoryContext context)
-{
-	FlameState *state = MemoryContextAllocZero(context, sizeof(FlameState));
+	FlameState *state = (FlameState *) aggregate_state_new(&state_kind,
+														   aggcontext);
 	PyroError	error;
 
-	EOH_init_header(&state->header, &state_methods, context);
-	state->magic = STATE_MAGIC;
-	state->context = context;
-	state->allocator = context_allocator(context);
+	state->allocator = context_allocator(state->base.context);
 	state->serial = ++last_serial;
 	state->flame.type = state->flame.unit = string_ref("", 0);
 	pyro_check(call_tree_init(&state->tree, &state->allocator,
@@ -120,19 +80,11 @@ new_state(MemoryContext context)
 	return state;
 }
 
-/* The state is about to change: its flat form is no longer true. */
-static void
-drop_flat(FlameState *state)
-{
-	if (state->flat != NULL)
-		pfree(state->flat);
-	state->flat = NULL;
-}
-
 static StringRef
 copy_string(FlameState *state, StringRef string)
 {
-	char	   *copy = MemoryContextAlloc(state->context, string.length + 1);
+	char	   *copy = MemoryContextAlloc(state->base.context,
+										  string.length + 1);
 
 	memcpy(copy, string.data, string.length);
 	return string_ref(copy, string.length);
@@ -215,7 +167,7 @@ add_profile(FlameState *state, Datum datum, text *sample_type)
 	};
 	PyroError	error;
 
-	drop_flat(state);
+	aggregate_state_changes(&state->base);
 	add_counts(state, 1, Max(profile->header.duration_nanos, 0));
 	if (type < 0)
 		return;					/* without sample types it has no samples */
@@ -233,7 +185,7 @@ add_flamegraph(FlameState *state, Datum datum)
 	Allocator	scratch = context_allocator(CurrentMemoryContext);
 	PyroError	error;
 
-	drop_flat(state);
+	aggregate_state_changes(&state->base);
 	/* a tree that nothing went into fits everything */
 	if (tree->is_typed)
 		check_type(state, tree->type, tree->unit);
@@ -250,18 +202,14 @@ static FlameState *
 state_to_change(FunctionCallInfo fcinfo, bool in_aggregate,
 				MemoryContext aggcontext)
 {
-	FlameState *state;
+	FlameState *state = NULL;
 
-	if (in_aggregate && !PG_ARGISNULL(0) &&
-		VARATT_IS_EXTERNAL_EXPANDED_RW(DatumGetPointer(PG_GETARG_DATUM(0))))
-	{
-		state = state_from_datum(PG_GETARG_DATUM(0));
-		if (state != NULL)
-			return state;
-	}
-	state = new_state(in_aggregate ?
-					  aggregate_state_context(aggcontext, state_context_name) :
-					  CurrentMemoryContext);
+	if (in_aggregate && !PG_ARGISNULL(0))
+		state = (FlameState *) aggregate_state_from_datum(PG_GETARG_DATUM(0),
+														  &state_kind);
+	if (state != NULL)
+		return state;
+	state = new_state(in_aggregate ? aggcontext : NULL);
 	if (!PG_ARGISNULL(0))
 		add_flamegraph(state, PG_GETARG_DATUM(0));
 	return state;
@@ -272,7 +220,7 @@ static Datum
 changed_state(FlameState *state, bool in_aggregate)
 {
 	if (in_aggregate)
-		return EOHPGetRWDatum(&state->header);
+		return EOHPGetRWDatum(&state->base.header);
 	return PointerGetDatum(flamegraph_make(&state->tree, &state->flame));
 }
 
@@ -335,12 +283,7 @@ PYRO_FUNCTION(flamegraph_final);
 Datum
 flamegraph_final(PG_FUNCTION_ARGS)
 {
-	FlameState *state;
-
 	if (PG_ARGISNULL(0))
 		PG_RETURN_POINTER(flamegraph_make_empty());
-	state = state_from_datum(PG_GETARG_DATUM(0));
-	if (state == NULL)
-		PG_RETURN_DATUM(PointerGetDatum(PG_DETOAST_DATUM(PG_GETARG_DATUM(0))));
-	PG_RETURN_POINTER(flamegraph_make(&state->tree, &state->flame));
+	PG_RETURN_POINTER(PG_DETOAST_DATUM(PG_GETARG_DATUM(0)));
 }

@@ -11,11 +11,10 @@
 
 #include "miscadmin.h"
 #include "utils/datum.h"
-#include "utils/expandeddatum.h"
 #include "utils/memutils.h"
 
 #include "compat.h"
-#include "profile/aggregate_context.h"
+#include "profile/aggregate_state.h"
 #include "profile/context_allocator.h"
 #include "profile/profile_flat.h"
 #include "profile/profile_merge.h"
@@ -24,19 +23,13 @@
 
 #define RUNS_PER_LEVEL	8
 #define MAX_LEVELS		12		/* 8^12 profiles are out of reach */
-#define STATE_MAGIC		0x70726F66
 
 typedef struct MergeState
 {
-	ExpandedObjectHeader header;
-	uint32		magic;
-	MemoryContext context;		/* of the runs; shared with other states */
+	AggregateState base;
 	uint32		nruns[MAX_LEVELS];
 	struct varlena *runs[MAX_LEVELS][RUNS_PER_LEVEL];
-	struct varlena *flat;		/* made by get_flat_size, NULL if none */
 } MergeState;
-
-static const char *const state_context_name = "pyro profile_merge states";
 
 /* ---- merging ---- */
 
@@ -110,67 +103,31 @@ profile_add(PG_FUNCTION_ARGS)
 
 /* ---- the state ---- */
 
-/* All runs as one flat profile in a context. */
+/* All runs as one flat profile. */
 static struct varlena *
-collapse(MergeState *state, MemoryContext result_context)
+make_flat(AggregateState *base)
 {
+	MergeState *state = (MergeState *) base;
 	struct varlena *flats[MAX_LEVELS * RUNS_PER_LEVEL];
 	uint32		n = 0;
 
 	for (uint32 level = 0; level < MAX_LEVELS; level++)
 		for (uint32 i = 0; i < state->nruns[level]; i++)
 			flats[n++] = state->runs[level][i];
-	return merge_to_flat(flats, n, true, result_context);
+	return merge_to_flat(flats, n, true, CurrentMemoryContext);
 }
 
-static Size
-state_flat_size(ExpandedObjectHeader *header)
-{
-	MergeState *state = (MergeState *) header;
-
-	if (state->flat == NULL)
-		state->flat = collapse(state, state->context);
-	return VARSIZE(state->flat);
-}
-
-static void
-state_flatten_into(ExpandedObjectHeader *header, void *result,
-				   Size allocated_size)
-{
-	MergeState *state = (MergeState *) header;
-
-	Assert(state->flat != NULL && VARSIZE(state->flat) == allocated_size);
-	memcpy(result, state->flat, allocated_size);
-	pfree(state->flat);
-	state->flat = NULL;
-}
-
-static const ExpandedObjectMethods state_methods = {
-	state_flat_size, state_flatten_into
+static const AggregateStateKind state_kind = {
+	.context_name = "pyro profile_merge states",
+	.size = sizeof(MergeState),
+	.make_flat = make_flat
 };
-
-/* The state that a datum is, or NULL when it is something else. */
-static MergeState *
-state_from_datum(Datum datum)
-{
-	MergeState *state;
-
-	if (!VARATT_IS_EXTERNAL_EXPANDED_RW(DatumGetPointer(datum)))
-		return NULL;
-	state = (MergeState *) DatumGetEOHP(datum);
-	return state->header.eoh_methods == &state_methods &&
-		state->magic == STATE_MAGIC ? state : NULL;
-}
 
 /* Take over a flat profile that belongs to the state's context. */
 static void
 add_run(MergeState *state, struct varlena *flat)
 {
-	if (state->flat != NULL)
-	{
-		pfree(state->flat);
-		state->flat = NULL;
-	}
+	aggregate_state_changes(&state->base);
 	for (uint32 level = 0; level < MAX_LEVELS; level++)
 	{
 		struct varlena **runs = state->runs[level];
@@ -184,7 +141,7 @@ add_run(MergeState *state, struct varlena *flat)
 			return;
 		}
 		/* full: its runs become one of the next level */
-		merged = merge_to_flat(runs, n, false, state->context);
+		merged = merge_to_flat(runs, n, false, state->base.context);
 		while (n > 0)
 			pfree(runs[--n]);
 		runs[0] = flat;
@@ -199,23 +156,10 @@ static struct varlena *
 copy_flat(MergeState *state, Datum datum)
 {
 	struct varlena *flat = PG_DETOAST_DATUM(datum);
-	struct varlena *copy = MemoryContextAlloc(state->context, VARSIZE(flat));
+	struct varlena *copy = MemoryContextAlloc(state->base.context, VARSIZE(flat));
 
 	memcpy(copy, flat, VARSIZE(flat));
 	return copy;
-}
-
-static MergeState *
-new_state(MemoryContext aggcontext)
-{
-	MemoryContext context = aggregate_state_context(aggcontext,
-													state_context_name);
-	MergeState *state = MemoryContextAllocZero(context, sizeof(MergeState));
-
-	EOH_init_header(&state->header, &state_methods, context);
-	state->magic = STATE_MAGIC;
-	state->context = context;
-	return state;
 }
 
 PYRO_FUNCTION(profile_merge_accum);
@@ -243,15 +187,17 @@ profile_merge_accum(PG_FUNCTION_ARGS)
 			PG_RETURN_NULL();
 		PG_RETURN_DATUM(PG_GETARG_DATUM(0));
 	}
-	state = PG_ARGISNULL(0) ? NULL : state_from_datum(PG_GETARG_DATUM(0));
+	state = PG_ARGISNULL(0) ? NULL :
+		(MergeState *) aggregate_state_from_datum(PG_GETARG_DATUM(0),
+												  &state_kind);
 	if (state == NULL)
 	{
-		state = new_state(aggcontext);
+		state = (MergeState *) aggregate_state_new(&state_kind, aggcontext);
 		if (!PG_ARGISNULL(0))
 			add_run(state, copy_flat(state, PG_GETARG_DATUM(0)));
 	}
 	add_run(state, copy_flat(state, PG_GETARG_DATUM(1)));
-	PG_RETURN_DATUM(EOHPGetRWDatum(&state->header));
+	PG_RETURN_DATUM(EOHPGetRWDatum(&state->base.header));
 }
 
 PYRO_FUNCTION(profile_merge_final);
