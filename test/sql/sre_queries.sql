@@ -137,6 +137,16 @@ WHERE f.service = 'checkout' AND f.type = :cpu AND f.bucket >= :now - interval '
 SELECT bucket, round(100 * share::numeric, 1) AS pct FROM pyro.function_series('profiles', :cpu, '{service_name="checkout"}', 'encoding/json.Marshal',
 	:now - interval '12 hours', :now, '6 hours');
 
+\echo 9 and 10. who calls the lock, with shares; and what is below a handler
+WITH q AS (SELECT flamegraph(profile, 'cpu') AS tree FROM profiles
+	WHERE service = 'cart' AND name = 'process_cpu' AND ts > :now - interval '1 day')
+SELECT 'caller' AS side, c.label AS fn, c.value, round((100.0 * c.value / flamegraph_total(callers))::numeric, 1) AS pct
+FROM q, flamegraph_callers(tree, 'sync.Mutex.Lock') AS callers, flamegraph_frames(callers) c WHERE c.level = 2
+UNION ALL
+SELECT 'callee', c.label, c.value, round((100.0 * c.value / flamegraph_total(callees))::numeric, 1)
+FROM q, flamegraph_callees(tree, 'http.Serve') AS callees, flamegraph_frames(callees) c WHERE c.level = 2
+ORDER BY 1, 3 DESC, 2;
+
 \echo 11. canary against stable with a two-proportion z score
 WITH g AS (SELECT labels ->> 'track' AS track, flamegraph(profile, 'samples') AS tree FROM profiles
 		   WHERE service = 'search' AND ts > :now - interval '1 day' GROUP BY 1),
@@ -197,6 +207,13 @@ SELECT c.sha, c.author, regexp_replace(l.file, '^.*/', '') AS file, l.line, roun
 FROM (SELECT service, profile_merge(profile) AS profile FROM profiles WHERE service = 'orders' GROUP BY service) p,
 	profile_source(p.profile, '^main\.', 'cpu') l JOIN commit_lines c ON c.file = l.file AND l.line BETWEEN c.line_from AND c.line_to
 WHERE c.service = p.service GROUP BY 1, 2, 3, 4 ORDER BY total_s DESC, line LIMIT 5;
+
+\echo 19. one flame graph with a label as the root, without the idle noise, then as a table
+SELECT t.function, t.self, t.total
+FROM (SELECT flamegraph_ignore(flamegraph_merge(flamegraph_prefix(r.tree, r.route)), 'Mutex|idle') AS tree
+	  FROM (SELECT labels->>'route' AS route, flamegraph(profile, 'cpu') AS tree FROM profiles
+			WHERE service = 'checkout' AND name = 'process_cpu' AND ts > :now - interval '1 day' GROUP BY 1) r) q, flamegraph_top(q.tree) t
+ORDER BY t.self DESC, t.function LIMIT 10;
 
 \echo 20. a merged production profile for any pprof tool, one per service
 SELECT service, profile_total(merged, 'cpu') AS total, profile_from_pprof(profile_to_pprof(merged)) = merged AS round_trip
