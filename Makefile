@@ -18,8 +18,10 @@ OBJS = $(SOURCES:.c=.o)
 SHLIB_LINK = -lzstd -ldeflate
 
 # The install script is its parts, in load order.
-SQL_PARTS = $(addprefix sql/,header.sql profile.sql profile_transforms.sql \
-	flamegraph.sql)
+SQL_PARTS = $(addprefix sql/,header.sql \
+	profile.sql profile_formats.sql profile_transforms.sql \
+	flamegraph.sql flame_transforms.sql flame_formats.sql \
+	questions.sql)
 DATA = $(wildcard sql/$(EXTENSION)--*--*.sql)
 DATA_built = sql/$(EXTENSION)--$(EXTVERSION).sql
 

@@ -43,7 +43,7 @@ typedefs() {
 
 # words of code, not of comments; words that are variables here stay out
 cat "${sources[@]}" |
-  perl -0777 -pe 's{/\*.*?\*/|"(?:[^"\\]|\\.)*"}{ }gs' |
+  perl -0777 -pe 's{/\*.*?\*/|"(?:[^"\\]|\\.)*"|\x27(?:[^\x27\\]|\\.)*\x27}{ }gs' |
   grep -oE '[A-Za-z_][A-Za-z0-9_]*' | sort -u |
   grep -vxE 'digit|interval|iterator|other|pointer|reference|string|symbol|timestamp|type' |
   comm -12 - "$known"

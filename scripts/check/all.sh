@@ -34,7 +34,7 @@ else
   skip 'C is indented' 'pg_bsd_indent is not installed'
 fi
 if command -v shellcheck >/dev/null; then
-  mapfile -t scripts < <(grep -rlE -m 1 '^#!.*\bbash$|^# shellcheck shell' .ci scripts test)
+  mapfile -t scripts < <(grep -rlE -m 1 --exclude-dir=node_modules '^#!.*\bbash$|^# shellcheck shell' .ci scripts test)
   check 'shell scripts pass shellcheck' shellcheck -x "${scripts[@]}"
 else
   skip 'shell scripts pass shellcheck' 'shellcheck is not installed'

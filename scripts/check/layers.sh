@@ -27,6 +27,7 @@ stack:
 s3:
 profile: stack
 flame: profile stack
+query: profile stack
 tableam: profile stack
 planner: tableam flame profile stack
 worker: tableam s3 profile stack

@@ -224,7 +224,7 @@ parse_factor(StringRef text, long double *factor)
 static bool
 find_factor(DiffBuilder *d, StringRef norm_by)
 {
-	d->numerator = d->denominator = 1;
+	d->numerator = d->denominator = d->diff->factor = 1;
 	if (string_ref_equal(norm_by, string_ref_literal("none")))
 		return true;
 	if (string_ref_equal(norm_by, string_ref_literal("total")))

@@ -88,7 +88,7 @@ init_path(Path *path, const FlameTree *tree, const Allocator *allocator,
 }
 
 /*
- * All functions of a tree, by self descending; ties by total, then name.
+ * The functions of a tree by name: (*functions)[name].
  *
  * A function that calls itself counts once in its total: a node adds only
  * where no ancestor has its name.  *functions has tree->nnames elements and
@@ -96,8 +96,8 @@ init_path(Path *path, const FlameTree *tree, const Allocator *allocator,
  * PYRO_NO_MEMORY.
  */
 bool
-flame_top(const FlameTree *tree, const Allocator *allocator,
-		  FlameFunction **functions, PyroError *error)
+flame_count_functions(const FlameTree *tree, const Allocator *allocator,
+					  FlameFunction **functions, PyroError *error)
 {
 	Path		path;
 	FlameFunction *all = allocate_array(allocator, tree->nnames,
@@ -127,7 +127,21 @@ flame_top(const FlameTree *tree, const Allocator *allocator,
 		path.name[level] = name;
 		path.depth = level + 1;
 	}
-	return sort_top(all, tree->nnames, allocator, functions, error);
+	*functions = all;
+	return true;
+}
+
+/*
+ * The same in order: by self descending; ties by total, then name.
+ */
+bool
+flame_top(const FlameTree *tree, const Allocator *allocator,
+		  FlameFunction **functions, PyroError *error)
+{
+	FlameFunction *all;
+
+	return flame_count_functions(tree, allocator, &all, error) &&
+		sort_top(all, tree->nnames, allocator, functions, error);
 }
 
 /*

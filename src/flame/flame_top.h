@@ -16,6 +16,10 @@ typedef struct FlameFunction
 	int64		total;			/* of stacks through it, each counted once */
 } FlameFunction;
 
+extern bool flame_count_functions(const FlameTree *tree,
+								  const Allocator *allocator,
+								  FlameFunction **functions,
+								  PyroError *error);
 extern bool flame_top(const FlameTree *tree, const Allocator *allocator,
 					  FlameFunction **functions, PyroError *error);
 extern bool flame_total_through(const FlameTree *tree, const bool *matches,

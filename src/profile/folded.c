@@ -11,9 +11,7 @@
 #include "common/int.h"
 
 #include "profile/folded.h"
-#include "profile/pprof.h"
-#include "stack/call_tree.h"
-#include "stack/hash.h"
+#include "profile/profile_builder.h"
 
 static bool
 is_space(char c)
@@ -110,152 +108,52 @@ folded_next_frame(StringRef *stack, StringRef *frame)
 	return true;
 }
 
-/* A message being filled from lines; names are interned by a call tree. */
-typedef struct FoldedBuilder
-{
-	PprofMessage message;
-	CallTree	names;
-	const Allocator *allocator;
-	const ProfileLimits *limits;
-	PyroError  *error;
-} FoldedBuilder;
-
 static bool
-append_sample(FoldedBuilder *b, FoldedLine *line, uint32 number)
+append_sample(ProfileBuilder *builder, const FoldedLine *line, uint32 type)
 {
-	PprofMessage *message = &b->message;
-	uint32		start = message->location_ids.n;
-	uint32		max_depth = b->limits->max_stack_depth;
 	StringRef	stack = line->stack;
-	StringRef	frame;
-	uint32		name;
+	StringRef	name;
+	uint32		frame;
 
-	while (folded_next_frame(&stack, &frame))
-	{
-		if (!call_tree_intern(&b->names, frame, &name, b->error))
+	while (folded_next_frame(&stack, &name))
+		if (!profile_builder_named_frame(builder, name, &frame) ||
+			!profile_builder_push(builder, frame))
 			return false;
-		if (!grow_array(b->allocator, (void **) &message->location_ids.items,
-						message->location_ids.n,
-						&message->location_ids.capacity,
-						message->location_ids.n + 1, sizeof(uint64)))
-			return pyro_fail_memory(b->error);
-		message->location_ids.items[message->location_ids.n++] = name + 1;
-		if (max_depth > 0 && message->location_ids.n - start > max_depth)
-			return pyro_fail(b->error, PYRO_LIMIT,
-							 "line %u has a stack of more than pyro.max_stack_depth (%u) frames",
-							 number, max_depth);
-	}
-	/* pprof has the leaf first */
-	for (size_t i = start, j = message->location_ids.n - 1; i < j; i++, j--)
-	{
-		uint64		held = message->location_ids.items[i];
-
-		message->location_ids.items[i] = message->location_ids.items[j];
-		message->location_ids.items[j] = held;
-	}
-	if (b->limits->max_samples > 0 &&
-		message->samples.n >= b->limits->max_samples)
-		return pyro_fail(b->error, PYRO_LIMIT,
-						 "folded stacks have more than pyro.max_samples (%u) lines",
-						 b->limits->max_samples);
-	if (!grow_array(b->allocator, (void **) &message->samples.items,
-					message->samples.n, &message->samples.capacity,
-					message->samples.n + 1, sizeof(PprofSample)) ||
-		!grow_array(b->allocator, (void **) &message->values.items,
-					message->values.n, &message->values.capacity,
-					message->values.n + 1, sizeof(int64)))
-		return pyro_fail_memory(b->error);
-	message->samples.items[message->samples.n++] = (PprofSample)
-	{
-		.location_start = start,
-			.nlocations = message->location_ids.n - start,
-			.value_start = message->values.n,.nvalues = 1
-	};
-	message->values.items[message->values.n++] = line->value;
-	return true;
-}
-
-/* One function and one location for each name; strings, "" first. */
-static bool
-append_names(FoldedBuilder *b, SampleType type)
-{
-	PprofMessage *message = &b->message;
-	size_t		n = b->names.nnames;
-
-	message->strings.items = allocate_array(b->allocator, n + 3,
-											sizeof(StringRef));
-	message->functions.items = allocate_array(b->allocator, n,
-											  sizeof(PprofFunction));
-	message->locations.items = allocate_array(b->allocator, n,
-											  sizeof(PprofLocation));
-	message->lines.items = allocate_array(b->allocator, n, sizeof(PprofLine));
-	message->sample_types.items = allocate_array(b->allocator, 1,
-												 sizeof(PprofValueType));
-	if (message->strings.items == NULL || message->functions.items == NULL ||
-		message->locations.items == NULL || message->lines.items == NULL ||
-		message->sample_types.items == NULL)
-		return pyro_fail_memory(b->error);
-	message->strings.items[0] = string_ref("", 0);
-	message->strings.items[1] = type.type;
-	message->strings.items[2] = type.unit;
-	message->sample_types.items[0] = (PprofValueType)
-	{
-		1, 2
-	};
-	for (uint32 i = 0; i < n; i++)
-	{
-		message->strings.items[i + 3] = b->names.names[i];
-		message->functions.items[i] = (PprofFunction)
-		{
-			.id = i + 1,.function =
-			{
-				.name = i + 3
-			}
-		};
-		message->lines.items[i] = (PprofLine)
-		{
-			.function_id = i + 1
-		};
-		message->locations.items[i] = (PprofLocation)
-		{
-			.id = i + 1,.line_start = i,.nlines = 1
-		};
-	}
-	message->strings.n = n + 3;
-	message->sample_types.n = 1;
-	message->functions.n = message->lines.n = message->locations.n = n;
-	return true;
+	return profile_builder_end_sample(builder, type, line->value);
 }
 
 /*
  * Read folded stacks as a profile with one sample type; a line is a sample.
  *
- * The profile's memory comes from the allocator; the type's strings must
- * outlive it.  Returns false with PYRO_MALFORMED, PYRO_LIMIT or
- * PYRO_NO_MEMORY.
+ * The profile's memory comes from the allocator.  Returns false with
+ * PYRO_MALFORMED, PYRO_LIMIT or PYRO_NO_MEMORY.
  */
 bool
 folded_read(StringRef text, SampleType type, const ProfileLimits *limits,
 			const Allocator *allocator, Profile *profile, PyroError *error)
 {
-	FoldedBuilder builder = {.allocator = allocator,.limits = limits,
-		.error = error
-	};
+	ProfileBuilder builder;
 	FoldedReader reader = {text.data, text.data + text.length, 0};
 	FoldedLine	line;
+	uint32		type_index;
 
 	if (limits->max_size > 0 && text.length > limits->max_size)
 		return pyro_fail(error, PYRO_LIMIT,
 						 "folded stacks of %u bytes are larger than pyro.max_profile_size (%zu bytes)",
 						 text.length, limits->max_size);
-	if (!call_tree_init(&builder.names, allocator, hash_seed_of(&builder),
-						error))
+	if (!profile_builder_init(&builder, limits, allocator, error))
+		return false;
+	builder.holder = "folded stacks have";
+	builder.samples = "lines";
+	builder.place = "line";
+	if (!profile_builder_type(&builder, type, &type_index))
 		return false;
 	while (folded_next_line(&reader, &line, error))
-		if (!append_sample(&builder, &line, reader.line))
+	{
+		builder.place_number = reader.line;
+		if (!append_sample(&builder, &line, type_index))
 			return false;
+	}
 	return error->kind == PYRO_OK &&
-		append_names(&builder, type) &&
-		pprof_canonicalise(&builder.message, limits, allocator, profile,
-						   error);
+		profile_builder_finish(&builder, profile);
 }

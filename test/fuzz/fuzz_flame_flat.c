@@ -22,8 +22,7 @@ write_again(const FlameTree *flame, UnitMemory *memory, TextBuffer *flat)
 {
 	CallTree	tree;
 	PyroError	error = {0};
-	FlameHeader header = {flame->is_typed, flame->type, flame->unit, flame->nprofiles,
-	flame->duration_nanos};
+	FlameHeader header = flame_tree_header(flame);
 
 	text_buffer_init(flat, &memory->allocator, FLAME_FLAT_MAX_SIZE);
 	text_append(flat, "head", FLAT_OFFSET);

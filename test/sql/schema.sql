@@ -7,7 +7,7 @@ CREATE DATABASE regress_pyro_schema TEMPLATE template0;
 CREATE SCHEMA flames;
 CREATE EXTENSION pyro_ext SCHEMA flames;
 
--- Everything is in that schema.
+-- Everything is in that schema, but for the questions and what they need.
 SELECT extname, extnamespace::regnamespace, extrelocatable FROM pg_extension WHERE extname = 'pyro_ext';
 SELECT classid::regclass, coalesce(p.pronamespace, t.typnamespace, o.oprnamespace, c.opcnamespace,
 	f.opfnamespace)::regnamespace AS namespace
@@ -35,6 +35,22 @@ SELECT function, self FROM flames.flamegraph_top('main;work 10');
 SELECT flames.profile_total(pg_read_binary_file(:'file')::flames.profile);
 SELECT flames.flamegraph_total(flames.flamegraph_merge(f))
 FROM (SELECT flames.flamegraph(p, 'samples') AS f FROM (VALUES ('a 1'::flames.profile), ('a 2')) v (p)) t;
+-- The questions find the types there, too.
+CALL pyro.create_profiles_table('asked');
+INSERT INTO asked (ts, service, name, profile)
+	SELECT '2024-05-01 12:00:00+00'::timestamptz + n * interval '1 min', 's', name, flames.profile_from_folded(E'a;b 1\na 2', type, 'count')
+	FROM generate_series(1, 4) n, (VALUES ('cpu', 'samples'), ('goroutine', 'goroutine')) t (name, type);
+SELECT type, flames.flamegraph_folded(pyro.flamegraph('asked', type, '{service_name="s"}', '2024-05-01', '2024-05-02')),
+	(SELECT sum(value) FROM pyro.series('asked', type, '', '2024-05-01', '2024-05-02', '1 day')),
+	(SELECT total FROM pyro.top('asked', type, '', '2024-05-01', '2024-05-02') t WHERE t.function = 'b'),
+	(SELECT total FROM pyro.function_series('asked', type, '', 'b', '2024-05-01', '2024-05-02', '1 day')),
+	(SELECT "valueRight" FROM pyro.diff('asked', type, '', '2024-05-01', '2024-05-02', '', '2024-05-01', '2024-05-02') WHERE ord = 1)
+FROM unnest('{cpu:samples:count,goroutine:goroutine:count}'::text[]) type;
+SELECT flames.profile_total(pyro.merge('asked', 'cpu:samples:count', '', '2024-05-01', '2024-05-02'));
+SELECT id FROM pyro.profile_types('asked', '2024-05-01', '2024-05-02');
+SELECT service, total FROM pyro.services_calling('asked', 'b', '2024-05-01', '2024-05-02');
+DROP TABLE asked;
+
 CREATE TABLE stored (profile flames.profile UNIQUE, flame flames.flamegraph);
 INSERT INTO stored VALUES ('main 1', 'main 1'), ('main 2', NULL);
 SELECT count(DISTINCT profile) FROM stored;

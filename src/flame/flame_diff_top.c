@@ -1,0 +1,97 @@
+/*
+ * flame_diff_top.c
+ *	  Functions of two call trees side by side.
+ */
+#ifndef FRONTEND
+#include "postgres.h"
+#else
+#include "postgres_fe.h"
+#endif
+
+#include "common/int.h"
+
+#include "flame/flame_diff_top.h"
+#include "flame/flame_top.h"
+#include "stack/sequence_entry.h"
+
+/* By the size of the change descending, then name. */
+static inline uint64
+change_symbol(const FlameChange *changes, uint32 item, uint32 position)
+{
+	int64		delta = changes[item].delta;
+
+	if (position > 0)
+		return changes[item].name;
+	return ~(delta < 0 ? -(uint64) delta : (uint64) delta);
+}
+
+/* Values come from outside: no choice of them may make sorting slow. */
+#define SEQUENCE_SORT sort_changes
+#define SEQUENCE_CONTEXT const FlameChange *
+#define SEQUENCE_SYMBOL(context, item, position) \
+	change_symbol(context, item, position)
+#define SEQUENCE_LAST(context, item, position) ((position) == 1)
+#include "stack/sequence_sort.h"
+
+static bool
+sort_by_size(const FlameChange *changes, uint32 n, const Allocator *allocator,
+			 FlameChange **sorted, PyroError *error)
+{
+	SequenceEntry *entries = allocate_array(allocator, 2 * (size_t) n,
+											sizeof(SequenceEntry));
+	uint32	   *items = allocate_array(allocator, n, sizeof(uint32));
+	bool	   *same = allocate_array(allocator, n, sizeof(bool));
+
+	*sorted = allocate_array(allocator, n, sizeof(FlameChange));
+	if (entries == NULL || items == NULL || same == NULL || *sorted == NULL)
+		return pyro_fail_memory(error);
+	for (uint32 i = 0; i < n; i++)
+		items[i] = i;
+	sort_changes(changes, entries, items, same, n);
+	for (uint32 i = 0; i < n; i++)
+		(*sorted)[i] = changes[items[i]];
+	return true;
+}
+
+/*
+ * All functions of either tree, by what their totals changed by, the largest
+ * change in either direction first; ties by name.
+ *
+ * The base's values are the scaled ones of the diff.  *changes has as many
+ * elements as the diff's tree has names and comes from the allocator.
+ * Returns false with PYRO_OVERFLOW or PYRO_NO_MEMORY.
+ */
+bool
+flame_diff_top(const FlameDiff *diff, const Allocator *allocator,
+			   FlameChange **changes, PyroError *error)
+{
+	FlameTree	right = diff->tree;
+	uint32		n = right.nnames;
+	FlameChange *all = allocate_array(allocator, n, sizeof(FlameChange));
+	FlameFunction *base;
+	FlameFunction *comparison;
+
+	if (all == NULL)
+		return pyro_fail_memory(error);
+	right.self = diff->right_self;
+	right.total = diff->right_total;
+	if (!flame_count_functions(&diff->tree, allocator, &base, error) ||
+		!flame_count_functions(&right, allocator, &comparison, error))
+		return false;
+	for (uint32 i = 0; i < n; i++)
+	{
+		all[i] = (FlameChange)
+		{
+			.name = i,
+				.base_self = base[i].self,
+				.comparison_self = comparison[i].self,
+				.base_total = base[i].total,
+				.comparison_total = comparison[i].total
+		};
+		if (pg_sub_s64_overflow(comparison[i].total, base[i].total,
+								&all[i].delta))
+			return pyro_fail(error, PYRO_OVERFLOW,
+							 "change of the total of a function is out of range");
+	}
+	return sort_by_size(all, n, allocator, changes, error);
+}

@@ -1,0 +1,94 @@
+/*
+ * flame_transform.c
+ *	  From a call tree that is read to one that grows: what transforms share,
+ *	  and the two simplest.
+ */
+#ifndef FRONTEND
+#include "postgres.h"
+#else
+#include "postgres_fe.h"
+#endif
+
+#include "flame/flame_transform.h"
+
+/*
+ * Begin a transform: all names are known to the new tree, at[0] is its root.
+ *
+ * Names that no node comes to have are left out when the tree is flattened.
+ * Arrays come from scratch.  Returns false with PYRO_NO_MEMORY.
+ */
+bool
+flame_transform_init(FlameTransform *t, const FlameTree *from, CallTree *to,
+					 const Allocator *scratch, PyroError *error)
+{
+	*t = (FlameTransform)
+	{
+		.from = from,.to = to,.scratch = scratch,.error = error
+	};
+	t->name = allocate_array(scratch, from->nnames, sizeof(uint32));
+	t->at = allocate_array(scratch, (size_t) flame_deepest_level(from) + 1,
+						   sizeof(uint32));
+	if (t->name == NULL || t->at == NULL)
+		return pyro_fail_memory(error);
+	for (uint32 i = 0; i < from->nnames; i++)
+		if (!call_tree_intern(to, flame_name(from, i), &t->name[i], error))
+			return false;
+	t->at[0] = 0;
+	return true;
+}
+
+/*
+ * Every stack with one more frame at its root, empty ones too.
+ *
+ * Returns false with PYRO_LIMIT, PYRO_OVERFLOW or PYRO_NO_MEMORY.
+ */
+bool
+flame_prefix(const FlameTree *tree, StringRef root, CallTree *result,
+			 const Allocator *scratch, PyroError *error)
+{
+	FlameTransform t;
+	uint32		name;
+
+	if (!flame_transform_init(&t, tree, result, scratch, error) ||
+		!call_tree_intern(result, root, &name, error) ||
+		!call_tree_child(result, 0, name, &t.at[0], error) ||
+		!call_tree_add_self(result, t.at[0], tree->self[0], error))
+		return false;
+	for (uint32 i = 1; i < tree->nnodes; i++)
+	{
+		uint32	   *at = &t.at[tree->level[i]];
+
+		if (!flame_transform_child(&t, at[-1], tree->name[i], at) ||
+			!call_tree_add_self(result, *at, tree->self[i], error))
+			return false;
+	}
+	return true;
+}
+
+/*
+ * Take the values of a tree from those of another, node by node.
+ *
+ * Unlike other results this one need not be empty before.  Returns false with
+ * PYRO_LIMIT, PYRO_OVERFLOW or PYRO_NO_MEMORY.
+ */
+bool
+flame_subtract(const FlameTree *tree, CallTree *result,
+			   const Allocator *scratch, PyroError *error)
+{
+	FlameTransform t;
+
+	if (!flame_transform_init(&t, tree, result, scratch, error))
+		return false;
+	for (uint32 i = 0; i < tree->nnodes; i++)
+	{
+		uint32	   *at = &t.at[tree->level[i]];
+
+		if (i > 0 && !flame_transform_child(&t, at[-1], tree->name[i], at))
+			return false;
+		if (pg_sub_s64_overflow(result->self[*at], tree->self[i],
+								&result->self[*at]))
+			return pyro_fail(error, PYRO_OVERFLOW,
+							 "difference of the values of call trees is out of range");
+	}
+	return true;
+}
