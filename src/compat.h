@@ -24,4 +24,9 @@
 #include "varatt.h"
 #endif
 
+/* 18: before a declaration, instead of pg_attribute_noreturn() in it */
+#if PG_VERSION_NUM < 180000
+#define pg_noreturn _Noreturn
+#endif
+
 #endif							/* PYRO_COMPAT_H */

@@ -19,8 +19,8 @@
 
 #define WHAT	"invalid speedscope file"
 
-static void
-pg_attribute_printf(1, 2) pg_attribute_noreturn()
+pg_noreturn static void
+pg_attribute_printf(1, 2)
 malformed(const char *format,...)
 {
 	PyroError	error;

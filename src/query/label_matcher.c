@@ -56,8 +56,7 @@ to_server(StringRef string)
 	return string_ref(converted, strlen(converted));
 }
 
-static void
-pg_attribute_noreturn()
+pg_noreturn static void
 regex_error(const SelectorMatcher *matcher, const char *what)
 {
 	ereport(ERROR,
