@@ -11,10 +11,11 @@ mkdir -p "$(dirname "$2")"
 program=$(realpath "$2")
 cd "$(dirname "$0")/.."
 pg_config=${PG_CONFIG:-pg_config}
+version=$(sed -n "s/^default_version *= *'\(.*\)'/\1/p" pyro_ext.control)
 
 mapfile -t pure < <(
   grep -l '^.ifndef FRONTEND' src/*/*.c)
-"${CC:-cc}" -std=gnu11 -O2 -g -DFRONTEND -D_GNU_SOURCE -Isrc -Itest/unit \
+"${CC:-cc}" -std=gnu11 -O2 -g -DFRONTEND -D_GNU_SOURCE -DPYRO_VERSION="\"$version\"" -Isrc -Itest/unit \
   -I"$("$pg_config" --includedir-server)" "$source" "${pure[@]}" \
   -L"$("$pg_config" --pkglibdir)" -L"$("$pg_config" --libdir)" \
   -lpgcommon -lpgport -lzstd -ldeflate -lm -o "$program"

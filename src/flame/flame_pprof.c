@@ -138,8 +138,7 @@ write_header(PprofWriter *w)
 	if (header->sample_types == NULL)
 		return false;
 	header->sample_types[0] = sample_type(tree->type, tree->unit);
-	header->nsample_types = tree->type.length > 0 || tree->unit.length > 0 ||
-		header->nsamples > 0;
+	header->nsample_types = tree->is_typed;
 	header->duration_nanos = tree->duration_nanos;
 	header->period_type = sample_type(string_ref("", 0), string_ref("", 0));
 	header->default_sample_type = header->drop_frames = header->keep_frames =

@@ -1,7 +1,7 @@
 /*
  * profile_flat.h
- *	  The stored form of a `profile`: a head that is read as it is, and a
- *	  payload of packed arrays, compressed where that pays.
+ *	  The stored form of a `profile`: a head that is read as it is, and
+ *	  two sections of packed arrays, each compressed where that pays.
  *
  * All of it is little-endian.  Behind the varlena header:
  *
@@ -11,26 +11,32 @@
  *						default sample type, drop_frames, keep_frames, doc_url,
  *						period type and unit, then type and unit of each
  *						sample type
- *	payload				payload_size bytes, or a zstd frame of them
+ *	names				names_size bytes, or a zstd frame of them
+ *	details				details_size bytes, or a zstd frame of them
  *
- * The payload:
+ * The names are what a call tree by function needs:
  *
  *	ProfileFlatCounts
  *	strings		length shared with the string before, length of the rest, then
  *				the rests; shared lengths are capped at 255
- *	mappings	start, limit, offset, file, build id, flags
- *	functions	name minus that of the function before, system name minus
- *				name, file, start line
- *	locations	number of lines, mapping, folded, address minus that of the
- *				location before
- *	lines		function minus that of the line before, line minus its
- *				function's start line, column
+ *	mappings	file
+ *	functions	name minus that of the function before
+ *	locations	number of lines, mapping
+ *	lines		function minus that of the line before
  *	trie		per node but the root: levels up from the node before (0: its
  *				first child), location
- *	label sets	number of labels; per label: key, kind, text or unit, number
- *	samples		node minus that of the sample before, label set
+ *	samples		node minus that of the sample before
  *	values		per sample type: their greatest common divisor (8 bytes), then
  *				the quotients
+ *
+ * The details are the rest:
+ *
+ *	mappings	start, limit, offset, build id, flags
+ *	functions	system name minus name, file, start line
+ *	locations	folded, address minus that of the location before
+ *	lines		line minus its function's start line, column
+ *	label sets	number of labels; per label: key, kind, text or unit, number
+ *	samples		label set
  *	comments	strings
  *
  * Each column is a packed array (packed_array.h), differences and signed
@@ -44,24 +50,24 @@
 #include "profile/profile.h"
 #include "stack/text_buffer.h"
 
-#define PROFILE_FLAT_VERSION	1
+#define PROFILE_FLAT_VERSION	2
 
-typedef enum ProfileFlatCompression
-{
-	PROFILE_FLAT_PLAIN = 0,
-	PROFILE_FLAT_ZSTD = 1
-} ProfileFlatCompression;
+/* Which sections are zstd frames. */
+#define PROFILE_FLAT_ZSTD_NAMES		(1 << 0)
+#define PROFILE_FLAT_ZSTD_DETAILS	(1 << 1)
 
 typedef struct ProfileFlatHead
 {
 	uint8		version;
-	uint8		compression;	/* not part of the content */
+	uint8		compression;	/* PROFILE_FLAT_ZSTD_... */
 	uint16		unused;
-	uint32		head_size;		/* bytes before the payload */
-	uint32		payload_size;	/* uncompressed */
+	uint32		head_size;		/* bytes before the names */
+	uint32		names_size;		/* uncompressed */
+	uint32		names_stored;	/* as they are stored */
+	uint32		details_size;	/* uncompressed */
 	uint32		nsamples;
-	uint64		content_hash;	/* of the head and the payload as they are
-								 * with this and compression at 0 */
+	uint64		names_hash;		/* of the head, then the names */
+	uint64		content_hash;	/* that continued over the details */
 	uint64		total_overflows;	/* bit t: the total of type t left int64 */
 	int64		time_nanos;
 	int64		duration_nanos;
@@ -76,7 +82,7 @@ typedef struct ProfileFlatHead
 	uint32		period_unit_length;
 } ProfileFlatHead;
 
-StaticAssertDecl(sizeof(ProfileFlatHead) == 88, "no padding in the head");
+StaticAssertDecl(sizeof(ProfileFlatHead) == 104, "no padding in the head");
 
 typedef struct ProfileFlatType
 {
@@ -102,7 +108,7 @@ typedef struct ProfileFlatCounts
 
 StaticAssertDecl(sizeof(ProfileFlatCounts) == 44, "no padding in the counts");
 
-/* The largest payload; a datum cannot be larger. */
+/* The largest names and details together; a datum cannot be larger. */
 #define PROFILE_FLAT_MAX_SIZE	((size_t) 0x3FFFFF00)
 
 /*
@@ -113,6 +119,7 @@ StaticAssertDecl(sizeof(ProfileFlatCounts) == 44, "no padding in the counts");
 
 extern bool profile_flat_write(const Profile *profile, bool compress,
 							   TextBuffer *out, PyroError *error);
+extern uint64 profile_flat_hash_head(const uint8 *bytes);
 extern bool profile_flat_head_size(const uint8 *bytes, size_t size,
 								   size_t *head_size, PyroError *error);
 extern bool profile_flat_open_header(const uint8 *bytes, size_t size,
@@ -123,6 +130,7 @@ extern bool profile_flat_open(const uint8 *bytes, size_t size,
 							  size_t max_memory, const Allocator *allocator,
 							  Profile *profile, PyroError *error);
 extern bool profile_flat_open_names(const uint8 *bytes, size_t size,
+									const ProfileHeader *header,
 									uint32 type, size_t max_memory,
 									const Allocator *allocator,
 									Profile *profile, PyroError *error);

@@ -12,9 +12,8 @@
 #include "postgres_fe.h"
 #endif
 
-#include "profile/compression.h"
 #include "profile/profile_flat.h"
-#include "stack/hash.h"
+#include "profile/profile_flat_sections.h"
 #include "stack/packed_array.h"
 
 typedef struct FlatReader
@@ -26,18 +25,11 @@ typedef struct FlatReader
 	StackDictionary *stacks;
 	uint32	   *numbers32;		/* one column at a time */
 	uint64	   *numbers64;
-	bool		names_only;		/* pass over what call trees do not need */
-	uint32		only_type;		/* the sample type to read, if names_only */
+	bool		names_only;		/* and of values only one type's: */
+	uint32		only_type;
 	size_t		memory_left;
 	PyroError  *error;
 } FlatReader;
-
-static pg_noinline bool
-corrupt(PyroError *error, const char *what)
-{
-	return pyro_fail(error, PYRO_CORRUPT, "stored profile is damaged: %s",
-					 what);
-}
 
 /* Memory for n elements, counted against the cap; NULL with the error set. */
 static void *
@@ -47,7 +39,7 @@ reader_array(FlatReader *r, size_t n, size_t element_size)
 
 	if (n > r->memory_left / element_size)
 	{
-		corrupt(r->error, "it claims more elements than it can have");
+		profile_flat_corrupt(r->error, "it claims more elements than it can have");
 		return NULL;
 	}
 	r->memory_left -= n * element_size;
@@ -62,14 +54,14 @@ static inline bool
 column32(FlatReader *r, size_t n, const char *what)
 {
 	return unpack_numbers32(&r->in, r->numbers32, n) ||
-		corrupt(r->error, what);
+		profile_flat_corrupt(r->error, what);
 }
 
 static inline bool
 column64(FlatReader *r, size_t n, const char *what)
 {
 	return unpack_numbers64(&r->in, r->numbers64, n) ||
-		corrupt(r->error, what);
+		profile_flat_corrupt(r->error, what);
 }
 
 /* Pass over some columns of n numbers. */
@@ -78,7 +70,7 @@ skip_columns(FlatReader *r, uint32 ncolumns, size_t n, const char *what)
 {
 	while (ncolumns-- > 0)
 		if (!skip_numbers(&r->in, n))
-			return corrupt(r->error, what);
+			return profile_flat_corrupt(r->error, what);
 	return true;
 }
 
@@ -94,7 +86,7 @@ skip_columns(FlatReader *r, uint32 ncolumns, size_t n, const char *what)
 			target = (r)->numbers32[i]; \
 		} \
 		if ((n) > 0 && largest >= (bound)) \
-			return corrupt((r)->error, what); \
+			return profile_flat_corrupt((r)->error, what); \
 	} while (0)
 
 #define READ_NUMBERS64(r, n, target, decode, what) \
@@ -138,7 +130,7 @@ read_strings(FlatReader *r)
 		if (shared > before.length || rest > string_bytes ||
 			shared + rest > string_bytes - used ||
 			rest > (uint64) (r->in.end - r->in.position))
-			return corrupt(r->error, "string lengths");
+			return profile_flat_corrupt(r->error, "string lengths");
 		if (shared > 0)
 			memcpy(bytes + used, before.data, shared);
 		memcpy(bytes + used + shared, r->in.position, rest);
@@ -148,57 +140,125 @@ read_strings(FlatReader *r)
 		used += before.length;
 	}
 	if (used != string_bytes || n == 0 || stacks->strings[0].length != 0)
-		return corrupt(r->error, "string table");
+		return profile_flat_corrupt(r->error, "string table");
+	return true;
+}
+
+/* Arrays of the dictionary, all zero. */
+static bool
+make_frames(FlatReader *r)
+{
+	StackDictionary *stacks = r->stacks;
+	const ProfileFlatCounts *counts = &r->counts;
+
+	stacks->nmappings = counts->nmappings;
+	stacks->nfunctions = counts->nfunctions;
+	stacks->nlocations = counts->nlocations;
+	stacks->nlines = counts->nlines;
+	stacks->mappings = reader_array(r, counts->nmappings,
+									sizeof(StackMapping));
+	stacks->functions = reader_array(r, counts->nfunctions,
+									 sizeof(StackFunction));
+	stacks->locations = reader_array(r, counts->nlocations,
+									 sizeof(StackLocation));
+	stacks->lines = reader_array(r, counts->nlines, sizeof(StackLine));
+	if (stacks->mappings == NULL || stacks->functions == NULL ||
+		stacks->locations == NULL || stacks->lines == NULL)
+		return false;
+	memset(stacks->mappings, 0, counts->nmappings * sizeof(StackMapping));
+	memset(stacks->functions, 0, counts->nfunctions * sizeof(StackFunction));
+	memset(stacks->locations, 0, counts->nlocations * sizeof(StackLocation));
+	memset(stacks->lines, 0, counts->nlines * sizeof(StackLine));
+	if (counts->main_mapping > counts->nmappings)
+		return profile_flat_corrupt(r->error, "main mapping");
+	r->profile->main_mapping = counts->main_mapping;
 	return true;
 }
 
 static bool
-read_mappings(FlatReader *r)
+read_function_names(FlatReader *r)
+{
+	uint64		name = 0;
+
+	if (!column32(r, r->counts.nfunctions, "function names"))
+		return false;
+	for (uint32 i = 0; i < r->counts.nfunctions; i++)
+	{
+		name += r->numbers32[i];
+		if (name >= r->counts.nstrings)
+			return profile_flat_corrupt(r->error, "function names");
+		r->stacks->functions[i].name = name;
+	}
+	return true;
+}
+
+static bool
+read_line_counts(FlatReader *r)
+{
+	StackLocation *locations = r->stacks->locations;
+	uint64		nlines = 0;
+
+	if (!column32(r, r->counts.nlocations, "line counts"))
+		return false;
+	for (uint32 i = 0; i < r->counts.nlocations; i++)
+	{
+		locations[i].line_start = nlines;
+		locations[i].nlines = r->numbers32[i];
+		nlines += r->numbers32[i];
+		if (nlines > r->counts.nlines)
+			return profile_flat_corrupt(r->error, "line counts");
+	}
+	return nlines == r->counts.nlines ||
+		profile_flat_corrupt(r->error, "line counts");
+}
+
+/* Columns of the dictionary that name frames. */
+static bool
+read_frame_names(FlatReader *r)
+{
+	StackDictionary *stacks = r->stacks;
+	uint32		function = 0;
+
+	READ_INDEXES(r, r->counts.nmappings, r->counts.nstrings,
+				 stacks->mappings[i].filename, "mapping file");
+	if (!read_function_names(r) || !read_line_counts(r))
+		return false;
+	READ_INDEXES(r, r->counts.nlocations, r->counts.nmappings + 1,
+				 stacks->locations[i].mapping, "location mappings");
+	if (!column32(r, r->counts.nlines, "line functions"))
+		return false;
+	for (uint32 i = 0; i < r->counts.nlines; i++)
+	{
+		function = apply_difference(r->numbers32[i], function);
+		if (function > r->counts.nfunctions)
+			return profile_flat_corrupt(r->error, "line functions");
+		stacks->lines[i].function = function;
+	}
+	return true;
+}
+
+static bool
+read_mapping_details(FlatReader *r)
 {
 	uint32		n = r->counts.nmappings;
-	uint32		nstrings = r->counts.nstrings;
-	StackMapping *mappings = reader_array(r, n, sizeof(StackMapping));
+	StackMapping *mappings = r->stacks->mappings;
 
-	if (mappings == NULL)
-		return false;
-	r->stacks->nmappings = n;
-	r->stacks->mappings = mappings;
 	READ_NUMBERS64(r, n, mappings[i].memory_start, AS_IT_IS, "mapping start");
 	READ_NUMBERS64(r, n, mappings[i].memory_limit, AS_IT_IS, "mapping limit");
 	READ_NUMBERS64(r, n, mappings[i].file_offset, AS_IT_IS, "mapping offset");
-	READ_INDEXES(r, n, nstrings, mappings[i].filename, "mapping file");
-	READ_INDEXES(r, n, nstrings, mappings[i].build_id, "mapping build id");
+	READ_INDEXES(r, n, r->counts.nstrings, mappings[i].build_id,
+				 "mapping build id");
 	READ_INDEXES(r, n, 16, mappings[i].flags, "mapping flags");
-	if (r->counts.main_mapping > n)
-		return corrupt(r->error, "main mapping");
-	r->profile->main_mapping = r->counts.main_mapping;
 	return true;
 }
 
 static bool
-read_functions(FlatReader *r)
+read_function_details(FlatReader *r)
 {
 	uint32		n = r->counts.nfunctions;
 	uint32		nstrings = r->counts.nstrings;
-	StackFunction *functions = reader_array(r, n, sizeof(StackFunction));
-	uint64		name = 0;
+	StackFunction *functions = r->stacks->functions;
 
-	if (functions == NULL || !column32(r, n, "function names"))
-		return false;
-	r->stacks->nfunctions = n;
-	r->stacks->functions = functions;
-	for (uint32 i = 0; i < n; i++)
-	{
-		name += r->numbers32[i];
-		if (name >= nstrings)
-			return corrupt(r->error, "function names");
-		functions[i] = (StackFunction)
-		{
-			.name = name
-		};
-	}
-	if (r->names_only)
-		return skip_columns(r, 3, n, "functions");
 	if (!column32(r, n, "system names"))
 		return false;
 	for (uint32 i = 0; i < n; i++)
@@ -206,7 +266,7 @@ read_functions(FlatReader *r)
 		functions[i].system_name = apply_difference(r->numbers32[i],
 													functions[i].name);
 		if (functions[i].system_name >= nstrings)
-			return corrupt(r->error, "system names");
+			return profile_flat_corrupt(r->error, "system names");
 	}
 	READ_INDEXES(r, n, nstrings, functions[i].filename, "function files");
 	READ_NUMBERS64(r, n, functions[i].start_line, zigzag_decode, "start lines");
@@ -214,28 +274,29 @@ read_functions(FlatReader *r)
 }
 
 static bool
-read_lines(FlatReader *r)
+read_location_details(FlatReader *r)
 {
-	uint32		n = r->counts.nlines;
-	StackLine  *lines = reader_array(r, n, sizeof(StackLine));
-	uint32		function = 0;
+	uint32		n = r->counts.nlocations;
+	StackLocation *locations = r->stacks->locations;
+	uint64		address = 0;
 
-	if (lines == NULL || !column32(r, n, "line functions"))
+	READ_INDEXES(r, n, 2, locations[i].is_folded, "location flags");
+	if (!column64(r, n, "addresses"))
 		return false;
-	r->stacks->nlines = n;
-	r->stacks->lines = lines;
 	for (uint32 i = 0; i < n; i++)
 	{
-		function = apply_difference(r->numbers32[i], function);
-		if (function > r->counts.nfunctions)
-			return corrupt(r->error, "line functions");
-		lines[i] = (StackLine)
-		{
-			.function = function
-		};
+		address += (uint64) zigzag_decode(r->numbers64[i]);
+		locations[i].address = address;
 	}
-	if (r->names_only)
-		return skip_columns(r, 2, n, "lines");
+	return true;
+}
+
+static bool
+read_line_details(FlatReader *r)
+{
+	uint32		n = r->counts.nlines;
+	StackLine  *lines = r->stacks->lines;
+
 	if (!column64(r, n, "lines"))
 		return false;
 	for (uint32 i = 0; i < n; i++)
@@ -252,45 +313,6 @@ read_lines(FlatReader *r)
 }
 
 static bool
-read_locations(FlatReader *r)
-{
-	uint32		n = r->counts.nlocations;
-	StackLocation *locations = reader_array(r, n, sizeof(StackLocation));
-	uint64		nlines = 0;
-	uint64		address = 0;
-
-	if (locations == NULL || !column32(r, n, "line counts"))
-		return false;
-	r->stacks->nlocations = n;
-	r->stacks->locations = locations;
-	for (uint32 i = 0; i < n; i++)
-	{
-		locations[i] = (StackLocation)
-		{
-			.line_start = nlines,.nlines = r->numbers32[i]
-		};
-		nlines += r->numbers32[i];
-		if (nlines > r->counts.nlines)
-			return corrupt(r->error, "line counts");
-	}
-	if (nlines != r->counts.nlines)
-		return corrupt(r->error, "line counts");
-	READ_INDEXES(r, n, r->counts.nmappings + 1, locations[i].mapping,
-				 "location mappings");
-	if (r->names_only)
-		return skip_columns(r, 2, n, "locations") && read_lines(r);
-	READ_INDEXES(r, n, 2, locations[i].is_folded, "location flags");
-	if (!column64(r, n, "addresses"))
-		return false;
-	for (uint32 i = 0; i < n; i++)
-	{
-		address += (uint64) zigzag_decode(r->numbers64[i]);
-		locations[i].address = address;
-	}
-	return read_lines(r);
-}
-
-static bool
 read_trie(FlatReader *r)
 {
 	StackDictionary *stacks = r->stacks;
@@ -300,7 +322,7 @@ read_trie(FlatReader *r)
 	uint32	   *path;			/* the last node at each depth */
 
 	if (n == 0)
-		return corrupt(r->error, "stack trie");
+		return profile_flat_corrupt(r->error, "stack trie");
 	parent = reader_array(r, n, sizeof(uint32));
 	depth = reader_array(r, n, sizeof(uint32));
 	path = reader_array(r, n, sizeof(uint32));
@@ -317,7 +339,7 @@ read_trie(FlatReader *r)
 		uint32		up = r->numbers32[i - 1];
 
 		if (up > depth[i - 1])
-			return corrupt(r->error, "stack trie");
+			return profile_flat_corrupt(r->error, "stack trie");
 		depth[i] = depth[i - 1] + 1 - up;
 		parent[i] = path[depth[i] - 1];
 		path[depth[i]] = i;
@@ -347,11 +369,11 @@ read_label_sets(FlatReader *r)
 	{
 		end += r->numbers32[i];
 		if (end > nlabels || (i == 0 && end > 0))
-			return corrupt(r->error, "label sets");
+			return profile_flat_corrupt(r->error, "label sets");
 		profile->label_set_end[i] = end;
 	}
 	if (n == 0 || end != nlabels)
-		return corrupt(r->error, "label sets");
+		return profile_flat_corrupt(r->error, "label sets");
 	READ_INDEXES(r, nlabels, nstrings, labels[i].key, "label keys");
 	READ_INDEXES(r, nlabels, 2, labels[i].is_number, "label kinds");
 	READ_INDEXES(r, nlabels, nstrings, labels[i].string, "label values");
@@ -373,7 +395,7 @@ read_values(FlatReader *r, int64 *values, uint32 n)
 	int64		divisor;
 
 	if (r->in.end - r->in.position < sizeof(divisor))
-		return corrupt(r->error, "values");
+		return profile_flat_corrupt(r->error, "values");
 	if (values == NULL)
 	{
 		r->in.position += sizeof(divisor);
@@ -382,9 +404,9 @@ read_values(FlatReader *r, int64 *values, uint32 n)
 	memcpy(&divisor, r->in.position, sizeof(divisor));
 	r->in.position += sizeof(divisor);
 	if (divisor < 1)
-		return corrupt(r->error, "values");
+		return profile_flat_corrupt(r->error, "values");
 	if (!unpack_numbers64(&r->in, (uint64 *) values, n))
-		return corrupt(r->error, "values");
+		return profile_flat_corrupt(r->error, "values");
 	/* a damaged quotient may wrap around, which harms nobody */
 	for (uint32 i = 0; i < n; i++)
 		values[i] = (int64) ((uint64) zigzag_decode((uint64) values[i]) *
@@ -401,10 +423,9 @@ read_samples(FlatReader *r)
 	uint64		node = 0;
 
 	profile->sample_node = reader_array(r, n, sizeof(uint32));
-	profile->sample_label_set = reader_array(r, n, sizeof(uint32));
 	profile->values = reader_array(r, ntypes, sizeof(int64 *));
-	if (profile->sample_node == NULL || profile->sample_label_set == NULL ||
-		profile->values == NULL || !column32(r, n, "sample stacks"))
+	if (profile->sample_node == NULL || profile->values == NULL ||
+		!column32(r, n, "sample stacks"))
 		return false;
 	for (uint32 i = 0; i < n; i++)
 	{
@@ -412,9 +433,7 @@ read_samples(FlatReader *r)
 		profile->sample_node[i] = node;
 	}
 	if (node >= r->counts.nnodes)
-		return corrupt(r->error, "sample stacks");
-	READ_INDEXES(r, n, r->counts.nlabel_sets, profile->sample_label_set[i],
-				 "sample labels");
+		return profile_flat_corrupt(r->error, "sample stacks");
 	for (uint32 t = 0; t < ntypes; t++)
 	{
 		profile->values[t] = NULL;
@@ -431,6 +450,20 @@ read_samples(FlatReader *r)
 }
 
 static bool
+read_sample_labels(FlatReader *r)
+{
+	Profile    *profile = r->profile;
+	uint32		n = profile->header.nsamples;
+
+	profile->sample_label_set = reader_array(r, n, sizeof(uint32));
+	if (profile->sample_label_set == NULL)
+		return false;
+	READ_INDEXES(r, n, r->counts.nlabel_sets, profile->sample_label_set[i],
+				 "sample labels");
+	return true;
+}
+
+static bool
 read_comments(FlatReader *r)
 {
 	Profile    *profile = r->profile;
@@ -441,22 +474,22 @@ read_comments(FlatReader *r)
 	if (profile->comments == NULL)
 		return false;
 	if (!unpack_numbers32(&r->in, profile->comments, n))
-		return corrupt(r->error, "comments");
+		return profile_flat_corrupt(r->error, "comments");
 	for (uint32 i = 0; i < n; i++)
 		if (profile->comments[i] >= nstrings)
-			return corrupt(r->error, "comments");
+			return profile_flat_corrupt(r->error, "comments");
 	profile->ncomments = n;
 	return true;
 }
 
 static bool
-read_payload(FlatReader *r)
+read_names(FlatReader *r)
 {
 	ProfileFlatCounts *counts = &r->counts;
 	uint32		longest;
 
 	if (r->in.end - r->in.position < sizeof(*counts))
-		return corrupt(r->error, "it is cut off");
+		return profile_flat_corrupt(r->error, "it is cut off");
 	memcpy(counts, r->in.position, sizeof(*counts));
 	r->in.position += sizeof(*counts);
 	longest = Max(Max(counts->nstrings, counts->nnodes),
@@ -471,38 +504,28 @@ read_payload(FlatReader *r)
 		return false;
 	memset(r->stacks, 0, sizeof(StackDictionary));
 	r->profile->stacks = r->stacks;
-	if (!read_strings(r) || !read_mappings(r) || !read_functions(r) ||
-		!read_locations(r) || !read_trie(r) || !read_label_sets(r) ||
-		!read_samples(r) || !read_comments(r))
-		return false;
-	if (r->in.position != r->in.end)
-		return corrupt(r->error, "it is longer than its content");
-	return true;
+	return read_strings(r) && make_frames(r) && read_frame_names(r) &&
+		read_trie(r) && read_samples(r);
 }
 
-/*
- * How many bytes the head of a stored profile takes, from its first ones.
- *
- * bytes: at least sizeof(ProfileFlatHead) of them, without varlena header.
- * Returns false with PYRO_CORRUPT.
- */
-bool
-profile_flat_head_size(const uint8 *bytes, size_t size, size_t *head_size,
-					   PyroError *error)
+static bool
+read_details(FlatReader *r)
 {
-	ProfileFlatHead head;
+	return read_mapping_details(r) && read_function_details(r) &&
+		read_location_details(r) && read_line_details(r) &&
+		read_label_sets(r) && read_sample_labels(r) && read_comments(r);
+}
 
-	if (size < sizeof(head))
-		return corrupt(error, "it is cut off");
-	memcpy(&head, bytes, sizeof(head));
-	if (head.version != PROFILE_FLAT_VERSION)
-		return pyro_fail(error, PYRO_CORRUPT,
-						 "stored profile has format version %u, this program knows %u",
-						 head.version, PROFILE_FLAT_VERSION);
-	if (head.nsample_types > PROFILE_MAX_SAMPLE_TYPES)
-		return corrupt(error, "sample types");
-	*head_size = head.head_size;
-	return true;
+/* Read a section to its end. */
+static bool
+read_section(FlatReader *r, StringRef section, bool (*read) (FlatReader *r))
+{
+	r->in.position = (const uint8 *) section.data;
+	r->in.end = r->in.position + section.length;
+	if (!read(r))
+		return false;
+	return r->in.position == r->in.end ||
+		profile_flat_corrupt(r->error, "it is longer than its content");
 }
 
 /* Take the next string of the head. */
@@ -541,7 +564,7 @@ profile_flat_open_header(const uint8 *bytes, size_t size,
 	n = head.nsample_types;
 	if (head_size > size ||
 		head_size < sizeof(head) + n * sizeof(ProfileFlatType))
-		return corrupt(error, "head");
+		return profile_flat_corrupt(error, "head");
 	header->nsample_types = n;
 	header->sample_types = allocate_array(allocator, n, sizeof(SampleType));
 	header->totals = allocate_array(allocator, n, sizeof(int64));
@@ -558,7 +581,7 @@ profile_flat_open_header(const uint8 *bytes, size_t size,
 		!next_head_string(&in, head.doc_url_length, &header->doc_url) ||
 		!next_head_string(&in, head.period_type_length, &header->period_type.type) ||
 		!next_head_string(&in, head.period_unit_length, &header->period_type.unit))
-		return corrupt(error, "head");
+		return profile_flat_corrupt(error, "head");
 	for (uint32 t = 0; t < n; t++)
 	{
 		ProfileFlatType type;
@@ -568,10 +591,10 @@ profile_flat_open_header(const uint8 *bytes, size_t size,
 		header->total_overflows[t] = (head.total_overflows >> t) & 1;
 		if (!next_head_string(&in, type.type_length, &header->sample_types[t].type) ||
 			!next_head_string(&in, type.unit_length, &header->sample_types[t].unit))
-			return corrupt(error, "head");
+			return profile_flat_corrupt(error, "head");
 	}
 	if (in.position != in.end)
-		return corrupt(error, "head");
+		return profile_flat_corrupt(error, "head");
 	header->period = head.period;
 	header->time_nanos = head.time_nanos;
 	header->duration_nanos = head.duration_nanos;
@@ -580,89 +603,11 @@ profile_flat_open_header(const uint8 *bytes, size_t size,
 }
 
 /*
- * The content of a stored profile: hash, head and uncompressed payload.
- *
- * Two profiles are equal when their hashes, heads and payloads are; *head is
- * the head with everything that is not content set to zero.  Memory comes
- * from the allocator.  The hash is checked: PYRO_CORRUPT where it does not
- * fit.
- */
-bool
-profile_flat_content(const uint8 *bytes, size_t size,
-					 const Allocator *allocator, uint64 *hash,
-					 StringRef *head, StringRef *payload, PyroError *error)
-{
-	ProfileFlatHead fixed;
-	size_t		head_size = 0;
-	uint8	   *plain_head;
-	ByteRange	stored;
-	uint64		computed;
-
-	if (!profile_flat_head_size(bytes, size, &head_size, error))
-		return false;
-	memcpy(&fixed, bytes, sizeof(fixed));
-	if (head_size > size || head_size < sizeof(fixed))
-		return corrupt(error, "head");
-	stored.bytes = bytes + head_size;
-	stored.size = size - head_size;
-	if (fixed.compression == PROFILE_FLAT_ZSTD)
-	{
-		uint8	   *plain;
-
-		if (fixed.payload_size > PROFILE_FLAT_MAX_SIZE)
-			return corrupt(error, "size");
-		plain = allocate_array(allocator, fixed.payload_size, 1);
-		if (plain == NULL)
-			return pyro_fail_memory(error);
-		if (!decompress_zstd(stored, plain, fixed.payload_size, error))
-			return false;
-		stored.bytes = plain;
-		stored.size = fixed.payload_size;
-	}
-	else if (fixed.compression != PROFILE_FLAT_PLAIN ||
-			 stored.size != fixed.payload_size)
-		return corrupt(error, "size");
-	plain_head = allocate_array(allocator, head_size, 1);
-	if (plain_head == NULL)
-		return pyro_fail_memory(error);
-	*hash = fixed.content_hash;
-	fixed.content_hash = 0;
-	fixed.compression = 0;
-	memcpy(plain_head, bytes, head_size);
-	memcpy(plain_head, &fixed, sizeof(fixed));
-	computed = hash_bytes64(plain_head, head_size, 0);
-	computed = hash_bytes64(stored.bytes, stored.size, computed);
-	if (computed != *hash)
-		return corrupt(error, "its checksum does not fit");
-	*head = string_ref((char *) plain_head, head_size);
-	*payload = string_ref((const char *) stored.bytes, stored.size);
-	return true;
-}
-
-static bool
-open_profile(FlatReader *reader, const uint8 *bytes, size_t size)
-{
-	StringRef	head;
-	StringRef	payload;
-	uint64		hash;
-
-	memset(reader->profile, 0, sizeof(*reader->profile));
-	if (!profile_flat_open_header(bytes, size, reader->allocator,
-								  &reader->profile->header, reader->error) ||
-		!profile_flat_content(bytes, size, reader->allocator, &hash, &head,
-							  &payload, reader->error))
-		return false;
-	reader->in.position = (const uint8 *) payload.data;
-	reader->in.end = reader->in.position + payload.length;
-	return read_payload(reader);
-}
-
-/*
  * Open a stored profile.
  *
  * bytes: all of it, without varlena header; the profile's header strings
  * point into them, everything else into memory from the allocator, at most
- * max_memory bytes of it besides the payload.  Returns false with
+ * max_memory bytes of it besides the sections.  Returns false with
  * PYRO_CORRUPT or PYRO_NO_MEMORY.
  */
 bool
@@ -670,29 +615,42 @@ profile_flat_open(const uint8 *bytes, size_t size, size_t max_memory,
 				  const Allocator *allocator, Profile *profile,
 				  PyroError *error)
 {
-	FlatReader	reader = {.allocator = allocator,.profile = profile,
+	FlatReader	r = {.allocator = allocator,.profile = profile,
 		.memory_left = max_memory,.error = error
 	};
+	StringRef	names;
+	StringRef	details;
 
-	return open_profile(&reader, bytes, size);
+	memset(profile, 0, sizeof(*profile));
+	return profile_flat_open_header(bytes, size, allocator, &profile->header,
+									error) &&
+		profile_flat_load(bytes, size, allocator, &names, &details, error) &&
+		read_section(&r, names, read_names) &&
+		read_section(&r, details, read_details);
 }
 
 /*
- * Open of a stored profile what names its frames, and the values of the
- * sample type with index `type`.
+ * Open of a stored profile what names its frames by function, and the values
+ * of the sample type with index `type`.
  *
- * As profile_flat_open(), but start lines, lines, columns, addresses, system
- * names and files of functions are 0, and the values of other types NULL.
+ * header: from profile_flat_open_header() of the same bytes.  As
+ * profile_flat_open(), but what the details hold is 0 or NULL, and so are the
+ * values of other types.
  */
 bool
-profile_flat_open_names(const uint8 *bytes, size_t size, uint32 type,
+profile_flat_open_names(const uint8 *bytes, size_t size,
+						const ProfileHeader *header, uint32 type,
 						size_t max_memory, const Allocator *allocator,
 						Profile *profile, PyroError *error)
 {
-	FlatReader	reader = {.allocator = allocator,.profile = profile,
+	FlatReader	r = {.allocator = allocator,.profile = profile,
 		.names_only = true,.only_type = type,
 		.memory_left = max_memory,.error = error
 	};
+	StringRef	names;
 
-	return open_profile(&reader, bytes, size);
+	memset(profile, 0, sizeof(*profile));
+	profile->header = *header;
+	return profile_flat_load(bytes, size, allocator, &names, NULL, error) &&
+		read_section(&r, names, read_names);
 }

@@ -13,14 +13,15 @@
 #include "stack/hash.h"
 #include "stack/packed_array.h"
 
-/* A payload smaller than this stays as it is. */
+/* A section smaller than this stays as it is. */
 #define MIN_COMPRESS_SIZE	128
 
 typedef struct FlatWriter
 {
 	const Profile *profile;
 	const StackDictionary *stacks;
-	TextBuffer	payload;
+	TextBuffer	payload;		/* names, then details */
+	uint32		names_size;		/* where the details begin */
 	uint32	   *numbers32;		/* one column at a time */
 	uint64	   *numbers64;
 } FlatWriter;
@@ -78,50 +79,51 @@ write_strings(FlatWriter *w)
 					strings[i].length - shared[i]);
 }
 
+/* Columns of the dictionary that name frames. */
 static void
-write_mappings(FlatWriter *w)
+write_frame_names(FlatWriter *w)
 {
-	const StackMapping *mappings = w->stacks->mappings;
-	uint32		n = w->stacks->nmappings;
+	const StackDictionary *stacks = w->stacks;
+	const StackFunction *functions = stacks->functions;
+	const StackLocation *locations = stacks->locations;
+	const StackLine *lines = stacks->lines;
+
+	COLUMN32(w, stacks->nmappings, stacks->mappings[i].filename);
+	COLUMN32(w, stacks->nfunctions,
+			 functions[i].name - (i > 0 ? functions[i - 1].name : 0));
+	COLUMN32(w, stacks->nlocations, locations[i].nlines);
+	COLUMN32(w, stacks->nlocations, locations[i].mapping);
+	COLUMN32(w, stacks->nlines,
+			 index_difference(lines[i].function,
+							  i > 0 ? lines[i - 1].function : 0));
+}
+
+/* The other columns of the dictionary. */
+static void
+write_frame_details(FlatWriter *w)
+{
+	const StackDictionary *stacks = w->stacks;
+	const StackMapping *mappings = stacks->mappings;
+	const StackFunction *functions = stacks->functions;
+	const StackLocation *locations = stacks->locations;
+	const StackLine *lines = stacks->lines;
+	uint32		n = stacks->nmappings;
 
 	COLUMN64(w, n, mappings[i].memory_start);
 	COLUMN64(w, n, mappings[i].memory_limit);
 	COLUMN64(w, n, mappings[i].file_offset);
-	COLUMN32(w, n, mappings[i].filename);
 	COLUMN32(w, n, mappings[i].build_id);
 	COLUMN32(w, n, mappings[i].flags);
-}
-
-static void
-write_functions(FlatWriter *w)
-{
-	const StackFunction *functions = w->stacks->functions;
-	uint32		n = w->stacks->nfunctions;
-
-	COLUMN32(w, n, functions[i].name - (i > 0 ? functions[i - 1].name : 0));
+	n = stacks->nfunctions;
 	COLUMN32(w, n, index_difference(functions[i].system_name,
 									functions[i].name));
 	COLUMN32(w, n, functions[i].filename);
 	COLUMN64(w, n, zigzag_encode(functions[i].start_line));
-}
-
-static void
-write_locations(FlatWriter *w)
-{
-	const StackLocation *locations = w->stacks->locations;
-	const StackLine *lines = w->stacks->lines;
-	const StackFunction *functions = w->stacks->functions;
-	uint32		n = w->stacks->nlocations;
-
-	COLUMN32(w, n, locations[i].nlines);
-	COLUMN32(w, n, locations[i].mapping);
+	n = stacks->nlocations;
 	COLUMN32(w, n, locations[i].is_folded);
 	COLUMN64(w, n, zigzag_encode((int64) (locations[i].address -
 										  (i > 0 ? locations[i - 1].address : 0))));
-
-	n = w->stacks->nlines;
-	COLUMN32(w, n, index_difference(lines[i].function,
-									i > 0 ? lines[i - 1].function : 0));
+	n = stacks->nlines;
 	COLUMN64(w, n, zigzag_encode((int64) ((uint64) lines[i].line -
 										  (lines[i].function == 0 ? 0 :
 										   (uint64) functions[lines[i].function - 1].start_line))));
@@ -187,7 +189,6 @@ write_samples(FlatWriter *w)
 
 	COLUMN32(w, n, profile->sample_node[i] -
 			 (i > 0 ? profile->sample_node[i - 1] : 0));
-	COLUMN32(w, n, profile->sample_label_set[i]);
 	for (uint32 t = 0; t < profile->header.nsample_types; t++)
 	{
 		const int64 *values = profile->values[t];
@@ -253,12 +254,14 @@ write_payload(FlatWriter *w, const Allocator *allocator, PyroError *error)
 		return pyro_fail_memory(error);
 	text_append(&w->payload, (char *) &counts, sizeof(counts));
 	write_strings(w);
-	write_mappings(w);
-	write_functions(w);
-	write_locations(w);
+	write_frame_names(w);
 	write_trie(w);
-	write_label_sets(w);
 	write_samples(w);
+	w->names_size = w->payload.length;
+	write_frame_details(w);
+	write_label_sets(w);
+	pack_numbers32(&w->payload, profile->sample_label_set,
+				   profile->header.nsamples);
 	pack_numbers32(&w->payload, profile->comments, profile->ncomments);
 	if (w->payload.failed)
 		return pyro_fail(error, PYRO_LIMIT,
@@ -318,6 +321,26 @@ write_head(const ProfileHeader *header, ProfileFlatHead *head,
 }
 
 /*
+ * Append a section to out, as a zstd frame if it shall be compressed and that
+ * saves a tenth at least.  Returns whether it is one; out has room for it as
+ * it is.
+ */
+static bool
+put_section(TextBuffer *out, ByteRange section, bool compress)
+{
+	size_t		room = section.size - section.size / 10;
+	size_t		compressed = 0;
+
+	if (compress && section.size >= MIN_COMPRESS_SIZE)
+		compressed = compress_zstd(section, (uint8 *) out->data + out->length,
+								   room);
+	out->length += compressed;
+	if (compressed == 0)
+		text_append(out, (const char *) section.bytes, section.size);
+	return compressed > 0;
+}
+
+/*
  * Append the stored form of a profile, without varlena header, to out.
  *
  * compress: try zstd; false for what is read again soon.
@@ -331,36 +354,33 @@ profile_flat_write(const Profile *profile, bool compress, TextBuffer *out,
 	FlatWriter	w = {.profile = profile,.stacks = profile->stacks};
 	ProfileFlatHead head;
 	size_t		start = out->length;
-	size_t		compressed = 0;
-	size_t		room;
+	ByteRange	names;
+	ByteRange	details;
 
 	text_buffer_init(&w.payload, out->allocator, PROFILE_FLAT_MAX_SIZE);
 	if (!check_frames(profile->stacks, error))
 		return false;
 	if (!write_payload(&w, out->allocator, error))
 		return false;
+	names = byte_range(w.payload.data, w.names_size);
+	details = byte_range(w.payload.data + w.names_size,
+						 w.payload.length - w.names_size);
 	write_head(&profile->header, &head, out);
 	if (!text_buffer_reserve(out, w.payload.length))
 		return pyro_fail(error, PYRO_LIMIT,
 						 "profile is too large to be stored, or out of memory");
-	head.payload_size = w.payload.length;
+	head.names_size = names.size;
+	head.details_size = details.size;
 	memcpy(out->data + start, &head, sizeof(head));
-	head.content_hash = hash_bytes64(out->data + start, head.head_size, 0);
-	head.content_hash = hash_bytes64(w.payload.data, w.payload.length,
-									 head.content_hash);
-
-	/* compress where that saves a tenth at least */
-	room = w.payload.length - w.payload.length / 10;
-	if (compress && w.payload.length >= MIN_COMPRESS_SIZE)
-		compressed = compress_zstd(byte_range(w.payload.data, w.payload.length),
-								   (uint8 *) out->data + out->length, room);
-	if (compressed > 0)
-	{
-		head.compression = PROFILE_FLAT_ZSTD;
-		out->length += compressed;
-	}
-	else
-		text_append(out, w.payload.data, w.payload.length);
+	head.names_hash = hash_bytes64(names.bytes, names.size,
+								   profile_flat_hash_head((uint8 *) out->data + start));
+	head.content_hash = hash_bytes64(details.bytes, details.size,
+									 head.names_hash);
+	if (put_section(out, names, compress))
+		head.compression |= PROFILE_FLAT_ZSTD_NAMES;
+	head.names_stored = out->length - start - head.head_size;
+	if (put_section(out, details, compress))
+		head.compression |= PROFILE_FLAT_ZSTD_DETAILS;
 	memcpy(out->data + start, &head, sizeof(head));
 	return true;
 }

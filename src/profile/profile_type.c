@@ -107,7 +107,7 @@ profile_open_names(Datum datum, text *type_name, int *type)
 	*type = type_name == NULL && header.nsample_types == 0 ? -1 :
 		profile_choose_type(&header, type_name);
 	pyro_check(profile_flat_open_names((uint8 *) VARDATA_ANY(flat),
-									   VARSIZE_ANY_EXHDR(flat), *type,
+									   VARSIZE_ANY_EXHDR(flat), &header, *type,
 									   MaxAllocSize, &allocator, profile,
 									   &error), &error);
 	return profile;

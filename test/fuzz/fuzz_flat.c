@@ -54,8 +54,11 @@ LLVMFuzzerTestOneInput(const uint8 *bytes, size_t size)
 	for (uint32 type = 0; type < 2; type++)
 	{
 		Profile		names;
+		ProfileHeader header;
 
-		if (profile_flat_open_names(copy, size, type, MAX_MEMORY,
+		if (profile_flat_open_header(copy, size, &memory.allocator, &header,
+									 &error) &&
+			profile_flat_open_names(copy, size, &header, type, MAX_MEMORY,
 									&memory.allocator, &names, &error) &&
 			find_wrong_index(&names) != NULL)
 			abort();

@@ -71,6 +71,11 @@ find_wrong_index(const Profile *profile)
 			stacks->node_depth[i] !=
 			stacks->node_depth[stacks->node_parent[i]] + 1)
 			return "a node is wrong";
+	for (uint32 i = 0; i < profile->header.nsamples; i++)
+		if (profile->sample_node[i] >= stacks->nnodes)
+			return "a sample is wrong";
+	if (profile->label_set_end == NULL)
+		return NULL;			/* opened for its names only */
 	if (profile->nlabel_sets == 0 || profile->label_set_end[0] != 0)
 		return "label set 0 is not empty";
 	for (uint32 i = 1; i < profile->nlabel_sets; i++)
@@ -82,9 +87,8 @@ find_wrong_index(const Profile *profile)
 			profile->labels[i].unit >= nstrings)
 			return "a label's string does not exist";
 	for (uint32 i = 0; i < profile->header.nsamples; i++)
-		if (profile->sample_node[i] >= stacks->nnodes ||
-			profile->sample_label_set[i] >= profile->nlabel_sets)
-			return "a sample is wrong";
+		if (profile->sample_label_set[i] >= profile->nlabel_sets)
+			return "a sample's labels do not exist";
 	for (uint32 i = 0; i < profile->ncomments; i++)
 		if (profile->comments[i] >= nstrings)
 			return "a comment does not exist";
@@ -140,30 +144,26 @@ find_flaw(const Profile *profile)
 }
 
 /*
- * Make the checksum of a stored profile right after its bytes were changed,
- * so that what stands behind that check is reached.  The payload must not be
+ * Make the checksums of a stored profile right after its bytes were changed,
+ * so that what stands behind that check is reached.  The sections must not be
  * compressed.
  */
 static inline void
 fix_content_hash(uint8 *bytes, size_t size)
 {
 	ProfileFlatHead head;
-	uint8		compression;
 
 	if (size < sizeof(head))
 		return;
 	memcpy(&head, bytes, sizeof(head));
-	if (head.head_size < sizeof(head) || head.head_size > size)
+	if (head.compression != 0 || head.head_size < sizeof(head) ||
+		head.head_size > size || head.names_size > size - head.head_size)
 		return;
-	compression = head.compression;
-	head.compression = 0;
-	head.content_hash = 0;
-	memcpy(bytes, &head, sizeof(head));
-	head.content_hash = hash_bytes64(bytes, head.head_size, 0);
-	head.content_hash = hash_bytes64(bytes + head.head_size,
-									 size - head.head_size,
-									 head.content_hash);
-	head.compression = compression;
+	head.names_hash = hash_bytes64(bytes + head.head_size, head.names_size,
+								   profile_flat_hash_head(bytes));
+	head.content_hash = hash_bytes64(bytes + head.head_size + head.names_size,
+									 size - head.head_size - head.names_size,
+									 head.names_hash);
 	memcpy(bytes, &head, sizeof(head));
 }
 

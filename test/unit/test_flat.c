@@ -251,8 +251,9 @@ test_open_names(void)
 			Profile		names;
 			uint32		n = whole.header.nsamples;
 
-			if (!profile_flat_open_names(bytes, size, type, CHECK_MEMORY,
-										 &memory.allocator, &names, &error) ||
+			if (!profile_flat_open_names(bytes, size, &whole.header, type,
+										 CHECK_MEMORY, &memory.allocator,
+										 &names, &error) ||
 				names.stacks->nnodes != whole.stacks->nnodes ||
 				memcmp(names.sample_node, whole.sample_node,
 					   n * sizeof(uint32)) != 0 ||
@@ -294,7 +295,7 @@ test_caps(void)
 	uint8	   *bytes = make_flat(3, false, &size);
 	const char *wrong;
 	size_t		enough = 0;
-	uint32		version = 2;
+	uint32		version = PROFILE_FLAT_VERSION + 1;
 
 	while (open_kind(bytes, size, enough, &wrong) != PYRO_OK)
 	{
