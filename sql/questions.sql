@@ -108,8 +108,10 @@ BEGIN
 						  WHERE a.attrelid = t AND a.attname = 'tenant' AND a.attnum > 0 AND NOT a.attisdropped);
 	sample_type := split_part(type, ':', 2) || '/' || split_part(type, ':', 3);
 	instant := pyro.type_is_instant(type);
-	series := 'p.service, p.labels' || CASE WHEN has_tenant THEN ', p.tenant' ELSE '' END;
-	labels := CASE WHEN has_tenant THEN 'p.labels || jsonb_build_object(''tenant'', p.tenant)' ELSE 'p.labels' END;
+	-- any of these columns may be of another type that means the same
+	series := 'p.service, p.labels::jsonb' || CASE WHEN has_tenant THEN ', p.tenant' ELSE '' END;
+	labels := 'CASE jsonb_typeof(p.labels::jsonb) WHEN ''object'' THEN p.labels::jsonb ELSE ''{}'' END'
+		|| CASE WHEN has_tenant THEN ' || jsonb_build_object(''tenant'', p.tenant::text)' ELSE '' END;
 
 	services := pyro.selector_values(selector, 'service_name');
 	names := pyro.selector_values(selector, '__name__');
@@ -130,14 +132,14 @@ BEGIN
 		tenants := pyro.selector_values(selector, 'tenant');
 		IF tenants IS NOT NULL THEN
 			covered := covered || 'tenant'::text;
-			condition := condition || CASE cardinality(tenants) WHEN 1 THEN ' AND p.tenant = ($6)[1]'
-										   ELSE ' AND p.tenant = ANY ($6)' END;
+			condition := condition || CASE cardinality(tenants) WHEN 1 THEN ' AND p.tenant::text = ($6)[1]'
+										   ELSE ' AND p.tenant::text = ANY ($6)' END;
 		END IF;
 	END IF;
 	rest := pyro.selector_part(selector, covered, false);
 	IF rest <> '{}' THEN
 		condition := condition || ' AND pyro.matches(p.service, p.name, '
-			|| CASE WHEN pyro.selector_part(rest, '{tenant}') <> '{}' THEN labels ELSE 'p.labels' END || ', $3)';
+			|| CASE WHEN pyro.selector_part(rest, '{tenant}') <> '{}' THEN labels ELSE 'p.labels::jsonb' END || ', $3)';
 	END IF;
 	IF type IS NOT NULL THEN
 		condition := condition || ' AND p.name = split_part($7, '':'', 1) AND pyro.has_type(p.name, p.profile, $7)';
@@ -165,7 +167,7 @@ DECLARE
 BEGIN
 	SELECT * INTO s FROM pyro.selection(t, NULL, '{}');
 	RETURN QUERY EXECUTE
-		'SELECT p.service::text, count(*), min(p.ts), max(p.ts) FROM ' || t::text || ' AS p'
+		'SELECT p.service::text, count(*), min(p.ts)::timestamptz, max(p.ts)::timestamptz FROM ' || t::text || ' AS p'
 		|| ' WHERE ' || s.condition
 		|| ' GROUP BY 1 ORDER BY p.service::text COLLATE "C"'
 		USING "from", until;
@@ -263,7 +265,7 @@ BEGIN
 		'SELECT r.bucket, r.labels, r.value FROM (SELECT q.bucket,'
 		|| ' pyro.label_set(q.service, q.name, q.labels || pyro.type_labels($7), $11) AS labels,'
 		|| ' sum(q.value)::float8 AS value'
-		|| ' FROM (SELECT date_bin($10, p.ts, $1) AS bucket, p.service, p.name, ' || s.labels || ' AS labels,'
+		|| ' FROM (SELECT date_bin($10, p.ts::timestamptz, $1) AS bucket, p.service, p.name, ' || s.labels || ' AS labels,'
 		|| CASE WHEN s.instant THEN ' avg' ELSE ' sum' END || '(@extschema@.profile_total(p.profile, $9)) AS value'
 		|| ' FROM ' || t::text || ' AS p WHERE ' || s.condition || ' GROUP BY 1, 2, 3, 4) AS q'
 		|| ' GROUP BY 1, 2) AS r ORDER BY r.bucket, r.labels::text COLLATE "C"'
@@ -345,6 +347,13 @@ COMMENT ON FUNCTION pyro.diff(regclass, text, text, timestamptz, timestamptz, te
 
 -- ---- questions: one function ----
 
+-- Frames without symbols are called after their mapped file.
+CREATE FUNCTION pyro.may_have_frame(profile profile, name text) RETURNS bool
+	LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE COST 1000
+	RETURN profile @> name OR name ~ '^(\[.*\]|<unknown>)$';
+COMMENT ON FUNCTION pyro.may_have_frame(profile, text) IS
+	'may the call tree of a profile have a frame of this name';
+
 -- Trees only of the profiles that have the function: a total of its stacks is
 -- linear in the profiles, so that the others count only in the divisor.
 CREATE FUNCTION pyro.function_series(t regclass, type text, selector text, function text,
@@ -360,8 +369,8 @@ BEGIN
 		'SELECT q.bucket, sum(q.self / q.n), sum(q.total / q.n), sum(q.total / q.n) / nullif(sum(q.whole / q.n), 0)'
 		|| ' FROM (SELECT g.bucket, g.n, g.whole, @extschema@.flamegraph_self(g.tree, $11)::float8 AS self,'
 		|| ' coalesce((SELECT f.total FROM @extschema@.flamegraph_top(g.tree) AS f WHERE f.function = $11), 0)::float8'
-		|| ' AS total FROM (SELECT date_bin($10, p.ts, $1) AS bucket,'
-		|| ' @extschema@.flamegraph(p.profile, $9) FILTER (WHERE p.profile OPERATOR(@extschema@.@>) $11) AS tree,'
+		|| ' AS total FROM (SELECT date_bin($10, p.ts::timestamptz, $1) AS bucket,'
+		|| ' @extschema@.flamegraph(p.profile, $9) FILTER (WHERE pyro.may_have_frame(p.profile, $11)) AS tree,'
 		|| ' sum(@extschema@.profile_total(p.profile, $9))::float8 AS whole,'
 		|| CASE WHEN s.instant THEN ' count(*)' ELSE ' 1' END || '::float8 AS n'
 		|| ' FROM ' || t::text || ' AS p WHERE ' || s.condition
@@ -372,7 +381,8 @@ END $$;
 COMMENT ON FUNCTION pyro.function_series(regclass, text, text, text, timestamptz, timestamptz, interval) IS
 	'self, total and share of a function over time';
 
--- In each profile's default sample type.  The mean of an instant type is over
+-- In each profile's default sample type, where that has values of the function.
+-- The mean of an instant type is over
 -- all profiles of the series, also over those without the function.
 CREATE FUNCTION pyro.services_calling(t regclass, function text, "from" timestamptz, until timestamptz)
 	RETURNS TABLE (service text, name text, total float8, last timestamptz, sample_type text)
@@ -383,21 +393,17 @@ DECLARE
 BEGIN
 	SELECT * INTO s FROM pyro.selection(t, NULL, '{}');
 	RETURN QUERY EXECUTE
-		'SELECT q.service::text, q.name::text, sum(q.total / nullif(q.n, 0)), max(q.last), q.sample_type'
-		|| ' FROM (SELECT g.service, g.name, g.last, g.sample_type,'
-		|| ' coalesce((SELECT f.total FROM @extschema@.flamegraph_top(g.tree) AS f WHERE f.function = $3), 0)::float8'
-		|| ' AS total, CASE WHEN pyro.type_is_instant(g.name || '':'' || replace(g.sample_type, ''/'', '':''))'
-		|| ' THEN (SELECT count(*) FROM ' || t::text || ' AS p WHERE ' || s.condition
-		|| ' AND p.service = g.service AND p.name = g.name'
-		|| ' AND (' || s.series || ') IS NOT DISTINCT FROM (' || replace(s.series, 'p.', 'g.') || ')'
-		|| ' AND @extschema@.profile_default_sample_type(p.profile) = g.sample_type)::float8 ELSE 1 END AS n'
-		|| ' FROM (SELECT p.name, ' || s.series || ','
-		|| ' @extschema@.profile_default_sample_type(p.profile) AS sample_type,'
-		|| ' @extschema@.flamegraph(p.profile) AS tree, max(p.ts) AS last'
-		|| ' FROM ' || t::text || ' AS p WHERE ' || s.condition || ' AND p.profile OPERATOR(@extschema@.@>) $3'
-		|| ' GROUP BY p.name, sample_type, ' || s.series || ') AS g) AS q'
-		|| ' GROUP BY q.service, q.name, q.sample_type'
-		|| ' ORDER BY q.service::text COLLATE "C", q.name::text COLLATE "C", q.sample_type COLLATE "C"'
+		'SELECT q.service::text, q.name::text, sum(q.total / q.n), max(q.last)::timestamptz, q.type'
+		|| ' FROM (SELECT g.service, g.name, g.last, g.type, f.total::float8 AS total,'
+		|| ' CASE WHEN pyro.type_is_instant(g.name || '':'' || replace(g.type, ''/'', '':'')) THEN g.n ELSE 1 END::float8 AS n'
+		|| ' FROM (SELECT p.service, p.name, @extschema@.profile_default_sample_type(p.profile) AS type, count(*) AS n,'
+		|| ' @extschema@.flamegraph(p.profile) FILTER (WHERE pyro.may_have_frame(p.profile, $3)) AS tree,'
+		|| ' max(p.ts) FILTER (WHERE pyro.may_have_frame(p.profile, $3)) AS last'
+		|| ' FROM ' || t::text || ' AS p WHERE ' || s.condition
+		|| ' GROUP BY p.name, @extschema@.profile_default_sample_type(p.profile), ' || s.series || ') AS g'
+		|| ' CROSS JOIN LATERAL @extschema@.flamegraph_top(g.tree) AS f WHERE f.function = $3) AS q'
+		|| ' GROUP BY q.service, q.name, q.type'
+		|| ' ORDER BY q.service::text COLLATE "C", q.name::text COLLATE "C", q.type COLLATE "C"'
 		USING "from", until, function;
 END $$;
 COMMENT ON FUNCTION pyro.services_calling(regclass, text, timestamptz, timestamptz) IS
@@ -405,34 +411,42 @@ COMMENT ON FUNCTION pyro.services_calling(regclass, text, timestamptz, timestamp
 
 -- ---- tables of profiles ----
 
+-- Not as the session would show it: some DateStyles name zones that mean
+-- another time when they are read.
+CREATE FUNCTION pyro.utc_literal(timestamptz) RETURNS text
+	LANGUAGE sql STABLE STRICT PARALLEL SAFE
+	RETURN quote_literal(to_char(timezone('UTC', $1), 'YYYY-MM-DD HH24:MI:SS.US') || '+00');
+COMMENT ON FUNCTION pyro.utc_literal(timestamptz) IS
+	'quoted literal of a time, whatever the settings of the session';
+
 -- The new table goes where CREATE TABLE would put it, so this runs under the
 -- caller's search path: each operator and function is named in full.
 CREATE PROCEDURE pyro.create_profiles_table(name text, retention interval DEFAULT interval '7 days',
 	partition_by interval DEFAULT NULL)
 	LANGUAGE plpgsql AS $$
 DECLARE
-	path text[] := pg_catalog.parse_ident(name);
-	bare text := path[pg_catalog.cardinality(path)];	-- without its schema
-	schema_dot text;		-- quoted, with the dot
-	place text;				-- the table, quoted
-	part text;
-	width interval;
-	start timestamptz;
+	path pg_catalog.text[] := pg_catalog.parse_ident(name);
+	bare pg_catalog.text := path[pg_catalog.cardinality(path)];	-- without its schema
+	schema_dot pg_catalog.text;		-- quoted, with the dot
+	place pg_catalog.text;			-- the table, quoted
+	part pg_catalog.text;
+	width pg_catalog.interval;
+	start pg_catalog.timestamptz;
 BEGIN
 	IF path IS NULL OR pg_catalog.cardinality(path) OPERATOR(pg_catalog.>) 2 THEN
 		RAISE invalid_parameter_value USING MESSAGE = 'a table of profiles is named as table or schema.table';
 	END IF;
-	IF retention OPERATOR(pg_catalog.<=) interval '0' THEN
+	IF retention OPERATOR(pg_catalog.<=) pg_catalog.make_interval() THEN
 		RAISE invalid_parameter_value USING MESSAGE = 'retention must be positive';
 	END IF;
-	IF partition_by OPERATOR(pg_catalog.<) interval '1 hour'
+	IF partition_by OPERATOR(pg_catalog.<) pg_catalog.make_interval(hours => 1)
 		OR pg_catalog.date_part('month', partition_by) OPERATOR(pg_catalog.<>) 0
 		OR pg_catalog.date_part('year', partition_by) OPERATOR(pg_catalog.<>) 0 THEN
 		RAISE invalid_parameter_value USING
 			MESSAGE = 'partition_by must be an hour or longer, in hours, days or weeks';
 	END IF;
 	schema_dot := pg_catalog.concat(pg_catalog.quote_ident(CASE WHEN pg_catalog.cardinality(path)
-		OPERATOR(pg_catalog.=) 2 THEN path[1] ELSE pg_catalog.current_schema()::text END), '.');
+		OPERATOR(pg_catalog.=) 2 THEN path[1] ELSE pg_catalog.current_schema()::pg_catalog.text END), '.');
 	IF schema_dot OPERATOR(pg_catalog.=) '.' THEN
 		RAISE invalid_schema_name USING MESSAGE = 'no schema has been selected to create in';
 	END IF;
@@ -449,7 +463,7 @@ BEGIN
 	EXECUTE pg_catalog.concat('CREATE INDEX ON ', place, ' (ts)');
 	EXECUTE pg_catalog.concat('CREATE INDEX ON ', place, ' (service, name, ts)');
 	EXECUTE pg_catalog.concat('COMMENT ON TABLE ', place, ' IS ', pg_catalog.quote_literal(pg_catalog.concat(
-		'profiles, one a row', '; to be kept ' OPERATOR(pg_catalog.||) retention::pg_catalog.text)));
+		'profiles, one a row', '; retention (nothing deletes by it yet): ' OPERATOR(pg_catalog.||) retention::pg_catalog.text)));
 	EXECUTE pg_catalog.concat('COMMENT ON COLUMN ', place, '.ts IS ''when the profile was taken''');
 	EXECUTE pg_catalog.concat('COMMENT ON COLUMN ', place, '.tenant IS ''whose it is''');
 	EXECUTE pg_catalog.concat('COMMENT ON COLUMN ', place, '.service IS ''label service_name''');
@@ -463,7 +477,7 @@ BEGIN
 	-- in UTC, weeks from Monday: one partition behind, the present one, six
 	-- ahead, and one for all other times, so that no profile is refused
 	width := pg_catalog.make_interval(secs => pg_catalog.date_part('epoch', partition_by));
-	start := pg_catalog.date_bin(width, pg_catalog.now(), timestamptz '2024-01-01 00:00:00+00')
+	start := pg_catalog.date_bin(width, pg_catalog.now(), pg_catalog.to_timestamp(1704067200))
 		OPERATOR(pg_catalog.-) width;
 	FOR i IN 1..9 LOOP
 		part := pg_catalog.concat(bare, CASE WHEN i OPERATOR(pg_catalog.=) 9 THEN '_default'
@@ -474,8 +488,8 @@ BEGIN
 		END IF;
 		EXECUTE pg_catalog.concat('CREATE TABLE ', schema_dot, pg_catalog.quote_ident(part), ' PARTITION OF ', place,
 			CASE WHEN i OPERATOR(pg_catalog.=) 9 THEN ' DEFAULT' ELSE pg_catalog.concat(
-				' FOR VALUES FROM (', pg_catalog.quote_literal(start), ') TO (',
-				pg_catalog.quote_literal(start OPERATOR(pg_catalog.+) width), ')') END);
+				' FOR VALUES FROM (', pyro.utc_literal(start), ') TO (',
+				pyro.utc_literal(start OPERATOR(pg_catalog.+) width), ')') END);
 		start := start OPERATOR(pg_catalog.+) width;
 	END LOOP;
 END $$;

@@ -43,15 +43,19 @@ flamegraph_multiply(PG_FUNCTION_ARGS)
 
 PYRO_FUNCTION(flamegraph_avg_final);
 /*
- * The mean over the profiles that went in; an empty tree where none did.
+ * The mean over the profiles that went in, as many as it says, and of their
+ * durations; an empty tree where none went in.
  */
 Datum
 flamegraph_avg_final(PG_FUNCTION_ARGS)
 {
 	FlameTree  *tree;
+	int64		n;
 
 	if (PG_ARGISNULL(0))
 		PG_RETURN_POINTER(flamegraph_make_empty());
 	tree = flamegraph_open(PG_GETARG_DATUM(0));
-	PG_RETURN_POINTER(scale(tree, 1, Max(tree->nprofiles, 1)));
+	n = Max(tree->nprofiles, 1);
+	tree->duration_nanos /= n;
+	PG_RETURN_POINTER(scale(tree, 1, n));
 }
