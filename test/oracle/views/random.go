@@ -88,6 +88,7 @@ func randomProfile(r *rand.Rand) *profile.Profile {
 			s.Label = map[string][]string{"thread": {fmt.Sprint("t", r.Intn(4))}}
 		}
 		if r.Intn(5) == 0 {
+			// not 0, which google/pprof forgets when it reads
 			s.NumLabel = map[string][]int64{"bytes": {int64(1+r.Intn(3)) << 10}}
 		}
 		p.Sample = append(p.Sample, s)
