@@ -15,6 +15,7 @@
 #include "common/int.h"
 
 #include "profile/profile_source.h"
+#include "stack/clean_path.h"
 #include "stack/sequence_entry.h"
 
 /* Stands for a line of the dictionary that nobody asked for. */
@@ -26,24 +27,105 @@ typedef struct SourceCounter
 	const StackDictionary *stacks;
 	const Allocator *allocator;
 	PyroError  *error;
+	uint32	   *file;			/* by string: which of the clean paths */
+	StringRef  *paths;			/* clean, in order */
 	uint32	   *source;			/* of a line of the dictionary */
 	SourceLine *lines;
 	uint32		nlines;
 	uint32	   *open;			/* per source line: frames on the way here */
 } SourceCounter;
 
-static uint64
-line_symbol(const StackDictionary *stacks, uint32 item, uint32 position)
+/* ---- files ---- */
+
+/* A file's path as it is in the dictionary, and cleaned. */
+typedef struct CleanedPath
 {
-	const StackLine *line = &stacks->lines[item];
-	const StackFunction *function = &stacks->functions[line->function - 1];
+	StringRef	path;
+	uint32		string;
+} CleanedPath;
+
+static int
+compare_paths(const void *a, const void *b)
+{
+	return string_ref_compare(((const CleanedPath *) a)->path,
+							  ((const CleanedPath *) b)->path);
+}
+
+static bool
+clean(SourceCounter *c, StringRef *path)
+{
+	char	   *copy;
+
+	if (path_is_clean(*path))
+		return true;
+	copy = allocate_or_fail(c->allocator, path->length, 1, c->error);
+	if (copy == NULL)
+		return false;
+	memcpy(copy, path->data, path->length);
+	*path = string_ref(copy, clean_path(copy, path->length));
+	return true;
+}
+
+/* Number the clean paths of the files of wanted functions, in order. */
+static bool
+number_files(SourceCounter *c, const bool *wanted)
+{
+	const StackDictionary *stacks = c->stacks;
+	CleanedPath *cleaned;
+	uint32		n = 0;
+	uint32		nwanted = 0;
+
+	c->file = allocate_or_fail(c->allocator, stacks->nstrings, sizeof(uint32),
+							   c->error);
+	if (c->file == NULL)
+		return false;
+	memset(c->file, 0, stacks->nstrings * sizeof(uint32));
+	for (uint32 i = 0; i < stacks->nfunctions; i++)
+		if (wanted[i] && c->file[stacks->functions[i].filename]++ == 0)
+			nwanted++;
+	cleaned = allocate_or_fail(c->allocator, nwanted, sizeof(CleanedPath),
+							   c->error);
+	c->paths = allocate_or_fail(c->allocator, nwanted, sizeof(StringRef),
+								c->error);
+	if (cleaned == NULL || c->paths == NULL)
+		return false;
+	for (uint32 i = 0; n < nwanted; i++)
+		if (c->file[i] > 0)
+		{
+			cleaned[n] = (CleanedPath)
+			{
+				stacks->strings[i], i
+			};
+			if (!clean(c, &cleaned[n++].path))
+				return false;
+		}
+	if (nwanted > 0)
+		qsort(cleaned, nwanted, sizeof(CleanedPath), compare_paths);
+	n = 0;
+	for (uint32 i = 0; i < nwanted; i++)
+	{
+		if (i == 0 || compare_paths(&cleaned[i - 1], &cleaned[i]) != 0)
+			c->paths[n++] = cleaned[i].path;
+		c->file[cleaned[i].string] = n - 1;
+	}
+	return true;
+}
+
+/* ---- lines ---- */
+
+static uint64
+line_symbol(const SourceCounter *c, uint32 item, uint32 position)
+{
+	const StackLine *line = &c->stacks->lines[item];
+	const StackFunction *function =
+	&c->stacks->functions[line->function - 1];
 
 	return position == 0 ? function->name :
-		position == 1 ? function->filename : (uint64) line->line;
+		position == 1 ? c->file[function->filename] : (uint64) line->line;
 }
 
 #define SEQUENCE_SORT sort_lines
-#define SEQUENCE_CONTEXT const StackDictionary *
+#define SEQUENCE_CONTEXT const SourceCounter *
 #define SEQUENCE_SYMBOL(context, item, position) \
 	line_symbol(context, item, position)
 #define SEQUENCE_LAST(context, item, position) ((position) == 2)
@@ -79,7 +161,7 @@ number_lines(SourceCounter *c, const bool *wanted)
 		if (function != 0 && wanted[function - 1])
 			order[n++] = i;
 	}
-	sort_lines(stacks, entries, order, same, n);
+	sort_lines(c, entries, order, same, n);
 	for (uint32 i = 0; i < n; i++)
 	{
 		const StackLine *line = &stacks->lines[order[i]];
@@ -88,12 +170,15 @@ number_lines(SourceCounter *c, const bool *wanted)
 		if (i == 0 || !same[i])
 			c->lines[c->nlines++] = (SourceLine)
 		{
-			function->name, function->filename, line->line, 0, 0
+			stacks->strings[function->name],
+				c->paths[c->file[function->filename]], line->line, 0, 0
 		};
 		c->source[order[i]] = c->nlines - 1;
 	}
 	return true;
 }
+
+/* ---- figures ---- */
 
 static bool
 add(SourceCounter *c, int64 *sum, int64 value)
@@ -182,8 +267,8 @@ walk(SourceCounter *c, const int64 *self, const int64 *total)
  * What the source lines of some functions cost in one sample type.
  *
  * wanted: for each of the dictionary's functions.  *lines come from the
- * allocator, by function name, file name and line; functions that differ in
- * nothing else are one.  Returns false with PYRO_OVERFLOW or PYRO_NO_MEMORY.
+ * allocator, by function name, file name and line, their strings from there or
+ * from the dictionary; functions that differ in nothing else are one.  Returns false with PYRO_OVERFLOW or PYRO_NO_MEMORY.
  */
 bool
 profile_source_lines(const Profile *profile, uint32 type, const bool *wanted,
@@ -196,7 +281,7 @@ profile_source_lines(const Profile *profile, uint32 type, const bool *wanted,
 	int64	   *self;
 	int64	   *total;
 
-	if (!number_lines(&c, wanted) ||
+	if (!number_files(&c, wanted) || !number_lines(&c, wanted) ||
 		!sum_nodes(&c, profile->values[type], &self, &total))
 		return false;
 	c.open = allocate_or_fail(allocator, c.nlines, sizeof(uint32), error);

@@ -7,11 +7,11 @@
 
 #include "profile/profile.h"
 
-/* A line of a function; strings are the dictionary's. */
+/* A line of a function. */
 typedef struct SourceLine
 {
-	uint32		function;		/* string: its name */
-	uint32		filename;		/* string */
+	StringRef	function;		/* its name */
+	StringRef	filename;		/* cleaned: clean_path.h */
 	int64		line;
 	int64		self;			/* of samples whose innermost frame is here */
 	int64		total;			/* of samples with a frame here, each once */

@@ -260,7 +260,6 @@ profile_source(PG_FUNCTION_ARGS)
 	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
 	Allocator	allocator = context_allocator(CurrentMemoryContext);
 	Profile    *profile;
-	const StringRef *strings;
 	int			type;
 	SourceLine *lines;
 	uint32		nlines;
@@ -270,7 +269,6 @@ profile_source(PG_FUNCTION_ARGS)
 	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
 		return (Datum) 0;
 	profile = profile_open(PG_GETARG_DATUM(0));
-	strings = profile->stacks->strings;
 	type = profile_choose_type(&profile->header, PG_ARGISNULL(2) ? NULL :
 							   PG_GETARG_TEXT_PP(2));
 	pyro_check(profile_source_lines(profile, type,
@@ -284,12 +282,12 @@ profile_source(PG_FUNCTION_ARGS)
 		bool		nulls[5] = {false};
 
 		CHECK_FOR_INTERRUPTS();
-		values[0] = PointerGetDatum(sql_text_readable(strings[lines[i].function]));
-		values[1] = PointerGetDatum(sql_text_readable(strings[lines[i].filename]));
+		values[0] = PointerGetDatum(sql_text_readable(lines[i].function));
+		values[1] = PointerGetDatum(sql_text_readable(lines[i].filename));
 		values[2] = Int64GetDatum(lines[i].line);
 		values[3] = Int64GetDatum(lines[i].self);
 		values[4] = Int64GetDatum(lines[i].total);
-		nulls[1] = strings[lines[i].filename].length == 0;
+		nulls[1] = lines[i].filename.length == 0;
 		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
 		pfree(DatumGetPointer(values[0]));
 		pfree(DatumGetPointer(values[1]));

@@ -8,6 +8,7 @@
 #include "postgres_fe.h"
 #endif
 
+#include "stack/clean_path.h"
 #include "stack/frame_name.h"
 
 /*
@@ -126,6 +127,19 @@ append_part(TextBuffer *out, size_t start, StringRef part)
 	text_append_ref(out, part);
 }
 
+/* Append the path of a source file, as short as it can be written. */
+static void
+append_path(TextBuffer *out, size_t start, StringRef path)
+{
+	append_part(out, start, path);
+	if (!path_is_clean(path) && !out->failed)
+	{
+		size_t		before = out->length - path.length;
+
+		out->length = before + clean_path(out->data + before, path.length);
+	}
+}
+
 /*
  * Append what google/pprof calls a frame of which these things are known
  * (graph.NodeInfo.NameComponents): a file only counts with a line or where
@@ -143,12 +157,12 @@ append_components(TextBuffer *out, uint64 address, StringRef function,
 		append_part(out, start, function);
 	if (line != 0)
 	{
-		append_part(out, start, file);
+		append_path(out, start, file);
 		text_append_char(out, ':');
 		text_append_int(out, line);
 	}
 	else if (file.length > 0)
-		append_part(out, start, file);
+		append_path(out, start, file);
 	else if (function.length > 0)
 		return;
 	else if (mapped_file.length > 0)
@@ -178,7 +192,9 @@ frame_name_append(TextBuffer *out, FrameGranularity granularity,
 	StringRef	file = function == NULL ? none :
 	stacks->strings[function->filename];
 	StringRef	mapped_file = stack_unsymbolised_name(stacks, location);
-	int64		number = line == NULL ? 0 : line->line;
+
+	/* a line of what, where there is no function? */
+	int64		number = function == NULL ? 0 : line->line;
 
 	switch (granularity)
 	{

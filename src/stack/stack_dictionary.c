@@ -48,9 +48,9 @@ stack_unsymbolised_name(const StackDictionary *stacks,
 
 	if (location->mapping != 0)
 		file = stacks->strings[stacks->mappings[location->mapping - 1].filename];
-	while (file.length > 0 && file.data[file.length - 1] == '/')
+	while (file.length > 1 && file.data[file.length - 1] == '/')
 		file.length--;
-	for (uint32 i = file.length; i > 0; i--)
+	for (uint32 i = file.length; i-- > 1;)
 		if (file.data[i - 1] == '/')
 			return string_ref(file.data + i, file.length - i);
 	return file;

@@ -6,7 +6,8 @@
 \i :include
 
 -- What google/pprof shows of the profiles of test/data: filters, tops, peeks,
--- sandwiches and differences, as digests of all that a view shows.
+-- sandwiches and differences, granularities, source lines and sums, as digests
+-- of all that a view shows.
 SELECT count(*) AS files, max(views.load(file, :'abs_srcdir' || '/data/' || file)) AS error
 FROM pg_ls_dir(:'abs_srcdir' || '/data') file WHERE file ~ '\.pb(\.gz)?$';
 \set expected :abs_srcdir '/data/VIEWS.tsv'

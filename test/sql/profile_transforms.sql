@@ -129,6 +129,17 @@ FROM (SELECT g, flamegraph(p, 'samples', g) AS tree FROM listed, unnest('{functi
 SELECT g AS granularity, count(*) AS profiles, count(*) FILTER (WHERE flamegraph_total(tree) = profile_total(p)) AS total
 FROM (SELECT file, g, flamegraph(p, NULL, g) AS tree FROM given, unnest('{function,line,file,package,address}'::text[]) g GROUP BY 1, 2) f
 	JOIN given USING (file) GROUP BY 1 ORDER BY 1;
+-- A file that is written in two ways is one file; a line belongs to a function.
+CREATE TABLE unclean AS SELECT (build.strings('samples', 'count', 'f', 'g', '/src/a.c', '/src/x/..//a.c', './/b.c', '//', 'lib//a.so/') ||
+	build.sample_type(1, 2) || build.function(1, 3, 0, 5) || build.function(2, 3, 0, 6) || build.function(3, 4, 0, 7) ||
+	build.mapping(1, 4096, 8192, 8) || build.mapping(2, 8192, 12288, 9) ||
+	build.location(1, build.line(1, 10)) || build.location(2, build.line(2, 10)) || build.location(3, build.line(3)) ||
+	build.location(4, '', 4100, 1) || build.location(5, build.line(0, 7), 8200, 2) ||
+	build.sample('{2,1}', '{1}') || build.sample('{3,1}', '{2}') || build.sample('{4}', '{4}') || build.sample('{5}', '{8}'))::profile AS p;
+SELECT g AS granularity, t.function AS name, t.self, t.total
+FROM (SELECT g, flamegraph(p, 'samples', g) AS tree FROM unclean, unnest('{line,file,address}'::text[]) g GROUP BY g) f,
+	flamegraph_top(tree) t ORDER BY g, t.function COLLATE "C";
+SELECT s.* FROM unclean, profile_source(p, '') s;
 SELECT bool_and(a = b AND a = c) AS function_is_default
 FROM (SELECT flamegraph(p) AS a, flamegraph(p, NULL, 'function') AS b, flamegraph(p, NULL, NULL) AS c FROM given GROUP BY file) f;
 SELECT g, build.error(format('SELECT flamegraph(p, NULL, %L) FROM listed', g)) FROM unnest('{"",lines,Function,addresses}'::text[]) g;
@@ -139,4 +150,4 @@ SELECT name, label AS package FROM unnest(ARRAY['compress/flate.(*compressor).de
 	flamegraph_frames(tree) WHERE level = 1;
 
 DROP VIEW kept, expected;
-DROP TABLE given, labelled, odd, listed;
+DROP TABLE given, labelled, odd, listed, unclean;

@@ -1,6 +1,6 @@
-# Views of profiles against google/pprof: its own packages filter, count and
-# pivot the profiles of test/data, random ones and, in the full form, the
-# corpora; test/oracle/views says how.
+# Views of profiles against google/pprof: its own packages filter, count, pivot,
+# name, add and scale the profiles of test/data, random ones and, in the full
+# form, the corpora; test/oracle/views says how.
 #
 # Needs Go and google/pprof's module.  What pprof shows of test/data is kept in
 # test/data/VIEWS.tsv, for machines without them.
@@ -78,6 +78,13 @@ foreach my $set (@sets)
 	});
 	is( $node->safe_psql('postgres', 'SELECT file, error FROM views.refused WHERE error IS NOT NULL'),
 		'', "$name: all profiles that google/pprof reads are read");
+
+	# pprof has no packages: only what all granularities have in common.
+	is( $node->safe_psql(
+			'postgres', q{
+			SELECT count(*) FROM views.profile
+			WHERE flamegraph_total(views.tree_by(profile, 'package')) <> flamegraph_total(f)}),
+		'0', "$name: packages have the same total");
 
 	my $compared = $node->safe_psql(
 		'postgres', q{

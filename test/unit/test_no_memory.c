@@ -6,6 +6,8 @@
 
 #include "profile/compression.h"
 #include "profile/profile_merge.h"
+#include "profile/profile_source.h"
+#include "profile/profile_transform.h"
 
 #include "profile_check.h"
 
@@ -20,6 +22,31 @@ typedef struct Input
 	const uint8 *bytes;
 	size_t		size;
 } Input;
+
+/* What is made of a profile: others, and the figures of all source lines. */
+static bool
+derive(const Profile *profile, UnitMemory *memory, PyroError *error)
+{
+	Allocator  *allocator = &memory->allocator;
+	bool	   *all = allocate_or_fail(allocator,
+									   Max(profile->stacks->nfunctions,
+										   profile->nlabel_sets),
+									   sizeof(bool), error);
+	SourceLine *lines;
+	uint32		nlines;
+	Profile		made;
+
+	if (all == NULL)
+		return false;
+	memset(all, true, Max(profile->stacks->nfunctions, profile->nlabel_sets));
+	return profile_keep_label_sets(profile, all, allocator, &made, error) &&
+		profile_normalise_symbols(profile, allocator, &made, error) &&
+		(profile->header.nsample_types == 0 ||
+		 profile_source_lines(profile, 0, all, allocator, &lines, &nlines,
+							  error)) &&
+		profile_scale(profile, 0.5, allocator, &made, error) &&
+		profile_subtract(profile, profile, allocator, &made, error);
+}
 
 /* Read, write, open, encode, read again, merge: all ways in one. */
 static bool
@@ -47,7 +74,8 @@ run_all(const Input *input, UnitMemory *memory, PyroError *error)
 					  {
 					   (uint8 *) pprof.data, pprof.length
 					   }, &memory->allocator, &compressed, error) &&
-		profile_merge(&profile, &opened, &memory->allocator, &sum, error);
+		profile_merge(&profile, &opened, &memory->allocator, &sum, error) &&
+		derive(&profile, memory, error);
 }
 
 /* Fail at each allocation, from the first to the last. */

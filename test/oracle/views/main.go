@@ -8,9 +8,10 @@
 //
 //	file, view, argument, other file, digest, as_is
 //
-// digest stands for all that a view shows (digest.go says how it is made).
-// Stacks are reduced to function names before a view is applied, since call
-// trees know nothing else.  as_is says where pprof would show something else
+// digest stands for all that a view shows (digest.go and lines.go say how it
+// is made).  Stacks are reduced to function names before a view of a call tree
+// is applied, since call trees know nothing else; granularities, source lines
+// and sums are made of the profile as it is.  as_is says where pprof would show something else
 // of the profile as it is, and why: a comma-separated list of
 //
 //	unnamed  frames without a function have a name for us
@@ -18,8 +19,8 @@
 //	mapping  names of mapped files match, too
 //	inlined  pprof cuts the lines of a location for all samples alike
 //
-// With -pairs, files that have the same sample types are also subtracted and
-// compared, each with the next one by name.  random writes profiles that have all that
+// With -pairs, files that have the same sample types are also added,
+// subtracted and compared, each with the next one by name.  random writes profiles that have all that
 // makes a difference.  show prints the lines that a digest is made of.
 package main
 

@@ -16,10 +16,12 @@ var randomNames = []string{
 	"two words", "\xff\xfe bytes", "back\\slash", "",
 }
 
-var randomFiles = []string{"", "main.go", "java/Thread.java", "runtime/malloc.go", "/src/a.c"}
+var randomFiles = []string{"", "main.go", "java/Thread.java", "runtime/malloc.go", "/src/a.c",
+	"/src/lib/..//./a.c", "./main.go", "../../b/./c/..", "/../up.c", "./", "dir//", "\xff/../x"}
 
 // writeRandom writes profiles with recursion, inlined frames, frames without
-// lines or names, empty stacks, negative values and labels.
+// lines or names, paths that are not clean, columns, empty stacks,
+// negative values and labels.
 func writeRandom(folder string, count int, seed int64) error {
 	for i := 0; i < count; i++ {
 		p := randomProfile(rand.New(rand.NewSource(seed + int64(i))))
@@ -43,9 +45,11 @@ func randomProfile(r *rand.Rand) *profile.Profile {
 		PeriodType: &profile.ValueType{Type: "cpu", Unit: "nanoseconds"},
 		Period:     10000000,
 	}
-	for i, file := range []string{"/bin/main", "/lib/java.so", ""} {
+	base := uint64(r.Intn(4)) << 30
+	for i, file := range []string{"/bin/main", "/lib/java.so", "", "//", "lib//a.so/"} {
+		start := base + uint64(i)<<20
 		p.Mapping = append(p.Mapping, &profile.Mapping{
-			ID: uint64(i + 1), Start: uint64(i) << 20, Limit: uint64(i+1) << 20, File: file,
+			ID: uint64(i + 1), Start: start, Limit: start + 1<<20, File: file,
 		})
 	}
 	functions := 3 + r.Intn(20) + r.Intn(2)*100 // many: seldom recursive
@@ -61,14 +65,15 @@ func randomProfile(r *rand.Rand) *profile.Profile {
 		})
 	}
 	for i := 0; i < 3+r.Intn(2*functions); i++ {
-		l := &profile.Location{ID: uint64(i + 1), Address: uint64(r.Intn(3 << 20))}
+		l := &profile.Location{ID: uint64(i + 1), Address: base + uint64(r.Intn(5<<20))}
 		if m := r.Intn(len(p.Mapping) + 1); m > 0 {
 			l.Mapping = p.Mapping[m-1]
 		}
 		lines := []int{1, 1, 1, 1, 2, 3, 0}[r.Intn(7)]
 		for k := 0; k < lines; k++ {
 			l.Line = append(l.Line, profile.Line{
-				Line:     int64(r.Intn(100)),
+				Line:     int64(r.Intn(20)),
+				Column:   int64(r.Intn(3)),
 				Function: p.Function[r.Intn(len(p.Function))],
 			})
 		}
@@ -81,6 +86,10 @@ func randomProfile(r *rand.Rand) *profile.Profile {
 		}
 		if r.Intn(2) == 0 {
 			s.Label = map[string][]string{"thread": {fmt.Sprint("t", r.Intn(4))}}
+		}
+		if r.Intn(5) == 0 {
+			// not 0, which google/pprof forgets when it reads
+			s.NumLabel = map[string][]int64{"bytes": {int64(1+r.Intn(3)) << 10}}
 		}
 		p.Sample = append(p.Sample, s)
 	}

@@ -4,6 +4,7 @@ import (
 	"regexp"
 	"slices"
 	"sort"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -35,11 +36,7 @@ var filters = map[string]func(p *profile.Profile, rx *regexp.Regexp){
 // subtract is what pprof -base and -diff_base make of two profiles.
 func subtract(p, base *profile.Profile) *profile.Profile {
 	base.Scale(-1)
-	difference, err := profile.Merge([]*profile.Profile{p, base})
-	if err != nil {
-		panic(err)
-	}
-	return difference
+	return merge(p, base)
 }
 
 func mapStacks(p *profile.Profile, change func(stack []*profile.Location) []*profile.Location) {
@@ -91,6 +88,28 @@ func (v view) lines(s *source) (lines []string, ok bool) {
 		return topLines(toNames(subtract(s.profile(), v.other.profile())), s.index), true
 	case "diff_top":
 		return topPairLines(v.other.names(), p, v.other.index, s.index), true
+	case "granularity":
+		return treeLines(nameBy(s.profile(), v.argument), s.index), true
+	case "granularity_top":
+		return topLines(nameBy(s.profile(), v.argument), s.index), true
+	case "source":
+		return sourceLines(s.profile(), s.index, v.argument), true
+	case "scale":
+		factor, err := strconv.ParseFloat(v.argument, 64)
+		if err != nil {
+			panic(err)
+		}
+		scaled := s.profile()
+		scaled.Scale(factor)
+		return sampleLines(scaled)
+	case "merge":
+		return sampleLines(merge(s.profile(), v.other.profile()))
+	case "merge_lines":
+		return typesLines(merge(s.profile(), v.other.profile(), s.profile())), true
+	case "subtract":
+		return sampleLines(subtract(s.profile(), v.other.profile()))
+	case "subtract_lines":
+		return typesLines(subtract(s.profile(), v.other.profile())), true
 	}
 	return nil, false
 }
@@ -208,10 +227,18 @@ func labelsOf(p *profile.Profile) []string {
 const largeProfile = 4000
 
 func viewsOf(s *source) []view {
-	views := []view{{name: "tree"}, {name: "top"}, {name: "invert"}, {name: "prefix", argument: "a service"}}
+	views := []view{{name: "tree"}, {name: "top"}, {name: "invert"}, {name: "prefix", argument: "a service"},
+		{name: "source"}, {name: "scale", argument: "2"}, {name: "scale", argument: "-3"}}
+	for _, granularity := range []string{"function", "line", "file", "address"} {
+		views = append(views, view{name: "granularity", argument: granularity},
+			view{name: "granularity_top", argument: granularity})
+	}
 	p := s.names()
 	functions := functionsOf(p, s.index)
 	regexes := []string{"runtime|java", "a", ".*", "no such name", `^[^.]*\.[A-Za-z]`}
+	if len(functions) > 0 {
+		views = append(views, view{name: "source", argument: "^" + regexp.QuoteMeta(start(functions[0]))})
+	}
 	for i, function := range functions {
 		quoted := regexp.QuoteMeta(function)
 		switch i % 4 {
@@ -244,5 +271,9 @@ func pairViews(base, s *source) []view {
 	if _, err := profile.Merge([]*profile.Profile{s.profile(), base.profile()}); err != nil || base.index != s.index {
 		return nil
 	}
-	return []view{{name: "base", other: base}, {name: "base_top", other: base}, {name: "diff_top", other: base}}
+	var views []view
+	for _, name := range []string{"base", "base_top", "diff_top", "merge", "merge_lines", "subtract", "subtract_lines"} {
+		views = append(views, view{name: name, other: base})
+	}
+	return views
 }

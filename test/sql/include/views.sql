@@ -5,20 +5,63 @@ SET client_min_messages = warning;
 DROP SCHEMA IF EXISTS views CASCADE;
 CREATE SCHEMA views;
 
+-- The nodes of a call tree.
+CREATE FUNCTION views.nodes(tree flamegraph) RETURNS text LANGUAGE sql RETURN (
+	SELECT string_agg(concat_ws(E'\t', level, value, self, label), E'\n' ORDER BY ord)
+	FROM flamegraph_frames(tree, 2147483647));
+
+-- The call tree of a profile at a granularity.
+CREATE FUNCTION views.tree_by(profile, granularity text) RETURNS flamegraph LANGUAGE sql RETURN (
+	SELECT flamegraph(p, profile_default_sample_type(p), granularity) FROM (VALUES ($1)) v (p));
+
+-- What the samples of a profile add up to, of all sample types, without zeros.
+CREATE FUNCTION views.samples(profile) RETURNS text LANGUAGE sql RETURN (
+	SELECT coalesce(string_agg(line, E'\n' ORDER BY line COLLATE "C"), '')
+	FROM (SELECT type, sum(value) AS value, label, array_to_string(stack, ';') AS stack
+		  FROM unnest(profile_sample_types($1)) type, profile_samples($1, type) s,
+			LATERAL (SELECT coalesce(string_agg(key || '=' || l.value, ',' ORDER BY key || '=' || l.value COLLATE "C"), '') AS label
+					 FROM jsonb_each_text(s.labels) l) l
+		  GROUP BY type, label, stack) s, concat_ws(E'\t', type, value, label, stack) line
+	WHERE value <> 0);
+
+-- The call trees of all sample types by source lines.
+CREATE FUNCTION views.all_lines(p profile) RETURNS text LANGUAGE sql RETURN (
+	SELECT string_agg(type || E'\n' || views.nodes((SELECT flamegraph(v, type, 'line') FROM (VALUES (p)) t (v))),
+					  E'\n' ORDER BY number)
+	FROM unnest(profile_sample_types(p)) WITH ORDINALITY t (type, number));
+
 -- The lines of a view.  f: the call tree of the profile; other: of the other
 -- one of a pair.  NULL where the server has no such view.
-CREATE FUNCTION views.lines(profile profile, f flamegraph, other flamegraph, view text, argument text)
+CREATE FUNCTION views.lines(profile profile, f flamegraph, other flamegraph, view text, argument text,
+							other_profile profile DEFAULT NULL)
 	RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
 	tree flamegraph;
 	lines text;
 BEGIN
-	IF view IN ('top', 'base_top') THEN
+	IF view IN ('top', 'base_top', 'granularity_top') THEN
+		tree := CASE view WHEN 'top' THEN f WHEN 'base_top' THEN f - other ELSE views.tree_by(profile, argument) END;
 		SELECT coalesce(string_agg(concat_ws(E'\t', function, self, total), E'\n'
 								   ORDER BY concat_ws(E'\t', function, self, total) COLLATE "C"), '') INTO lines
-		FROM flamegraph_top(CASE view WHEN 'top' THEN f ELSE f - other END)
+		FROM flamegraph_top(tree)
 		WHERE self <> 0 OR total <> 0;
 		RETURN lines;
+	ELSIF view = 'source' THEN
+		SELECT coalesce(string_agg(row, E'\n' ORDER BY row COLLATE "C"), '') INTO lines
+		FROM profile_source(profile, argument) s,
+			concat_ws(E'\t', function, coalesce(file, ''), line, self, total) row
+		WHERE self <> 0 OR total <> 0;
+		RETURN lines;
+	ELSIF view = 'scale' THEN
+		RETURN views.samples(profile * argument::float8);
+	ELSIF view = 'merge' THEN
+		RETURN views.samples(profile + other_profile);
+	ELSIF view = 'merge_lines' THEN
+		RETURN views.all_lines((SELECT profile_merge(p) FROM unnest(ARRAY[profile, other_profile, profile]) p));
+	ELSIF view = 'subtract' THEN
+		RETURN views.samples(profile - other_profile);
+	ELSIF view = 'subtract_lines' THEN
+		RETURN views.all_lines(profile - other_profile);
 	ELSIF view = 'diff_top' THEN
 		SELECT coalesce(string_agg(line, E'\n' ORDER BY line COLLATE "C"), '') INTO lines
 		FROM flamegraph_diff_top(other, f, 'none') t,
@@ -40,6 +83,8 @@ BEGIN
 		EXECUTE 'SELECT flamegraph(profile_filter_labels($1, $2, $3), $4)' INTO tree
 		USING profile, split_part(argument, '=', 1), ARRAY[substr(argument, strpos(argument, '=') + 1)],
 			profile_default_sample_type(profile);
+	ELSIF view = 'granularity' THEN
+		RETURN views.nodes(views.tree_by(profile, argument));
 	ELSE
 		tree := CASE view
 			WHEN 'tree' THEN f
@@ -56,16 +101,15 @@ BEGIN
 			WHEN 'base' THEN f - other
 		END;
 	END IF;
-	SELECT string_agg(concat_ws(E'\t', level, value, self, label), E'\n' ORDER BY ord) INTO lines
-	FROM flamegraph_frames(tree, 2147483647);
-	RETURN lines;
+	RETURN views.nodes(tree);
 END $$;
 
 -- The digest of a view, or its error.
-CREATE FUNCTION views.digest(profile profile, f flamegraph, other flamegraph, view text, argument text)
+CREATE FUNCTION views.digest(profile profile, f flamegraph, other flamegraph, view text, argument text,
+							 other_profile profile)
 	RETURNS text LANGUAGE plpgsql AS $$
 BEGIN
-	RETURN md5(views.lines(profile, f, other, view, argument));
+	RETURN md5(views.lines(profile, f, other, view, argument, other_profile));
 EXCEPTION WHEN OTHERS THEN
 	RETURN SQLSTATE || ' ' || SQLERRM;
 END $$;
@@ -89,7 +133,7 @@ EXCEPTION WHEN OTHERS THEN
 END $$;
 
 CREATE VIEW views.found AS
-	SELECT e.*, views.digest(p.profile, p.f, o.f, e.view, e.argument) AS found
+	SELECT e.*, views.digest(p.profile, p.f, o.f, e.view, e.argument, o.profile) AS found
 	FROM views.expected e JOIN views.profile p USING (file) LEFT JOIN views.profile o ON o.file = e.other
 	WHERE e.other = '' OR o.file IS NOT NULL;
 RESET client_min_messages;
