@@ -5,7 +5,7 @@ COMMENT ON TYPE flamegraph IS 'call tree by function name, with one sample type'
 
 CREATE FUNCTION flamegraph_in(cstring) RETURNS flamegraph
 	AS 'MODULE_PATHNAME', 'flamegraph_in'
-	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000;
 COMMENT ON FUNCTION flamegraph_in(cstring) IS
 	'I/O';
 
@@ -17,13 +17,13 @@ COMMENT ON FUNCTION flamegraph_out(flamegraph) IS
 
 CREATE FUNCTION flamegraph_recv(internal) RETURNS flamegraph
 	AS 'MODULE_PATHNAME', 'flamegraph_recv'
-	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000;
 COMMENT ON FUNCTION flamegraph_recv(internal) IS
 	'I/O';
 
 CREATE FUNCTION flamegraph_send(flamegraph) RETURNS bytea
 	AS 'MODULE_PATHNAME', 'flamegraph_send'
-	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000;
 COMMENT ON FUNCTION flamegraph_send(flamegraph) IS
 	'I/O';
 

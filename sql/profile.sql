@@ -5,7 +5,7 @@ COMMENT ON TYPE profile IS 'one pprof profile, or the sum of many';
 
 CREATE FUNCTION profile_in(cstring) RETURNS profile
 	AS 'MODULE_PATHNAME', 'profile_in'
-	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000;
 COMMENT ON FUNCTION profile_in(cstring) IS
 	'I/O';
 
@@ -17,7 +17,7 @@ COMMENT ON FUNCTION profile_out(profile) IS
 
 CREATE FUNCTION profile_recv(internal) RETURNS profile
 	AS 'MODULE_PATHNAME', 'profile_recv'
-	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000;
 COMMENT ON FUNCTION profile_recv(internal) IS
 	'I/O';
 

@@ -102,8 +102,9 @@ BEGIN
 	END IF;
 	IF type !~ '^([^:]*:){2}[^:]*$|^([^:]*:){4}[^:]*$' THEN
 		RAISE invalid_parameter_value USING
-			MESSAGE = 'profile type "' || type || '" is not name:type:unit:period_type:period_unit';
+			MESSAGE = 'profile type "' || left(type, 200) || '" is not name:type:unit:period_type:period_unit';
 	END IF;
+	PERFORM pyro.matches('', '', '{}', selector);	-- is it a selector at all
 	has_tenant := EXISTS (SELECT FROM pg_attribute a
 						  WHERE a.attrelid = t AND a.attname = 'tenant' AND a.attnum > 0 AND NOT a.attisdropped);
 	sample_type := split_part(type, ':', 2) || '/' || split_part(type, ':', 3);

@@ -97,6 +97,25 @@ sql_cstring_readable(StringRef string)
 }
 
 /*
+ * The same of a string that may be long, for a message: its beginning.
+ */
+char *
+sql_cstring_clipped(StringRef string)
+{
+	const uint32 most = 200;
+	bool		is_long = string.length > most;
+	char	   *shown;
+
+	/* not in the middle of a character */
+	if (is_long)
+		for (string.length = most; string.length > most - 3 &&
+			 ((unsigned char) string.data[string.length] & 0xC0) == 0x80;)
+			string.length--;
+	shown = sql_cstring_readable(string);
+	return is_long ? psprintf("%s...", shown) : shown;
+}
+
+/*
  * Text as a profile's string; points into the text, or is palloc'd.
  */
 StringRef

@@ -10,6 +10,7 @@
 extern bool sql_text_is_ascii_only(void);
 extern text *sql_text_readable(StringRef string);
 extern char *sql_cstring_readable(StringRef string);
+extern char *sql_cstring_clipped(StringRef string);
 extern StringRef sql_text_to_ref(text *string);
 extern bool sql_text_matches(text *regex, StringRef string);
 

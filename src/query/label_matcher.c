@@ -14,6 +14,7 @@
 #include "fmgr.h"
 #include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
+#include "miscadmin.h"
 #include "regex/regex.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
@@ -42,9 +43,11 @@ selector_from_text(text *selector)
 	return result;
 }
 
-/* A string of a selector in the server's encoding. */
-static StringRef
-to_server(StringRef string)
+/*
+ * A string of a selector in the server's encoding.
+ */
+StringRef
+selector_to_server(StringRef string)
 {
 	char	   *converted;
 
@@ -62,20 +65,39 @@ regex_error(const SelectorMatcher *matcher, const char *what)
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_REGULAR_EXPRESSION),
 			 errmsg("invalid regular expression \"%s\" at position %u of the selector: %s",
-					sql_cstring_readable(matcher->value), matcher->position,
+					sql_cstring_clipped(matcher->value), matcher->position,
 					what)));
 }
 
-/* Refuse \b and \B: word boundaries in RE2, other things in PostgreSQL. */
+static bool
+is_hex_digit(char c)
+{
+	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') ||
+		(c >= 'A' && c <= 'F');
+}
+
+/*
+ * Refuse escapes that mean one thing in RE2 and another in PostgreSQL: \b and
+ * \B are word boundaries, \x takes two digits and not all that follow.
+ */
 static void
-check_boundaries(const SelectorMatcher *matcher)
+check_escapes(const SelectorMatcher *matcher)
 {
 	StringRef	regex = matcher->value;
 
 	for (uint32 i = 0; i + 1 < regex.length; i++)
-		if (regex.data[i] == '\\' &&
-			(regex.data[++i] == 'b' || regex.data[i] == 'B'))
+	{
+		if (regex.data[i] != '\\')
+			continue;
+		i++;
+		if (regex.data[i] == 'b' || regex.data[i] == 'B')
 			regex_error(matcher, "write \\y or \\Y for a word boundary");
+		if (regex.data[i] == 'x' && i + 3 < regex.length &&
+			is_hex_digit(regex.data[i + 1]) &&
+			is_hex_digit(regex.data[i + 2]) &&
+			is_hex_digit(regex.data[i + 3]))
+			regex_error(matcher, "\\x takes two digits: put what follows into brackets");
+	}
 }
 
 /* Does it compile by itself, so that anchors can be put around it? */
@@ -95,6 +117,8 @@ check_compiles(const SelectorMatcher *matcher, StringRef regex)
 	{
 		char		what[100];
 
+		/* a query that is cancelled has no bad expression */
+		CHECK_FOR_INTERRUPTS();
 		pg_regerror(status, &compiled, what, sizeof(what));
 		regex_error(matcher, what);
 	}
@@ -106,11 +130,11 @@ check_compiles(const SelectorMatcher *matcher, StringRef regex)
 static text *
 anchored(const SelectorMatcher *matcher)
 {
-	StringRef	regex = to_server(matcher->value);
+	StringRef	regex = selector_to_server(matcher->value);
 	StringInfoData result;
 	bool		ignores_case = false;
 
-	check_boundaries(matcher);
+	check_escapes(matcher);
 	while (regex.length > 2 && memcmp(regex.data, "(?", 2) == 0 &&
 		   regex.data[2] >= 'a' && regex.data[2] <= 'z')
 	{
@@ -141,23 +165,27 @@ compare_literals(const void *a, const void *b)
 }
 
 /*
- * Make a selector's matchers ready, in the current context.
+ * Make a selector's matchers ready, in the current context; those of one label
+ * if it is not NULL (in the server's encoding).
  *
  * An invalid regular expression is an error that says where it stands.
  */
 LabelMatchers *
-label_matchers_make(const Selector *selector)
+label_matchers_make(const Selector *selector, const StringRef *only)
 {
 	LabelMatchers *result = palloc0(sizeof(LabelMatchers));
 
-	result->n = selector->nmatchers;
-	result->matchers = palloc0(Max(result->n, 1) * sizeof(LabelMatcher));
-	for (uint32 i = 0; i < result->n; i++)
+	result->matchers = palloc0(Max(selector->nmatchers, 1) *
+							   sizeof(LabelMatcher));
+	for (uint32 i = 0; i < selector->nmatchers; i++)
 	{
 		const SelectorMatcher *from = &selector->matchers[i];
-		LabelMatcher *matcher = &result->matchers[i];
+		LabelMatcher *matcher = &result->matchers[result->n];
 
-		matcher->label = to_server(from->label);
+		matcher->label = selector_to_server(from->label);
+		if (only != NULL && !string_ref_equal(matcher->label, *only))
+			continue;
+		result->n++;
 		matcher->is_negative = selector_is_negative(from->op);
 		matcher->nliterals = from->nliterals;
 		matcher->literals = from->literals;
@@ -166,7 +194,7 @@ label_matchers_make(const Selector *selector)
 		else
 		{
 			for (uint32 k = 0; k < from->nliterals; k++)
-				matcher->literals[k] = to_server(from->literals[k]);
+				matcher->literals[k] = selector_to_server(from->literals[k]);
 			qsort(matcher->literals, matcher->nliterals, sizeof(StringRef),
 				  compare_literals);
 		}
@@ -212,7 +240,8 @@ label_matchers_cached(FunctionCallInfo fcinfo, text *selector)
 	caller = MemoryContextSwitchTo(cache->context);
 	cache->selector = cstring_to_text_with_len(VARDATA_ANY(selector),
 											   VARSIZE_ANY_EXHDR(selector));
-	cache->matchers = label_matchers_make(selector_from_text(cache->selector));
+	cache->matchers = label_matchers_make(selector_from_text(cache->selector),
+										  NULL);
 	MemoryContextSwitchTo(caller);
 	return cache->matchers;
 }

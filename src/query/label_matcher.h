@@ -30,7 +30,9 @@ typedef struct LabelMatchers
 } LabelMatchers;
 
 extern Selector *selector_from_text(text *selector);
-extern LabelMatchers *label_matchers_make(const Selector *selector);
+extern StringRef selector_to_server(StringRef string);
+extern LabelMatchers *label_matchers_make(const Selector *selector,
+										  const StringRef *only);
 extern LabelMatchers *label_matchers_cached(FunctionCallInfo fcinfo,
 											text *selector);
 extern bool label_matcher_accepts(LabelMatcher *matcher, StringRef value);

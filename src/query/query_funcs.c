@@ -164,8 +164,8 @@ Datum
 pyro_selector_values(PG_FUNCTION_ARGS)
 {
 	Selector   *selector = selector_from_text(PG_GETARG_TEXT_PP(0));
-	LabelMatchers *matchers = label_matchers_make(selector);
 	StringRef	label = text_bytes(PG_GETARG_TEXT_PP(1));
+	LabelMatchers *matchers = label_matchers_make(selector, &label);
 	LabelMatcher *listing = NULL;
 	uint32		n = 0;
 
@@ -173,8 +173,7 @@ pyro_selector_values(PG_FUNCTION_ARGS)
 	{
 		LabelMatcher *matcher = &matchers->matchers[i];
 
-		if (matcher->literals != NULL && !matcher->is_negative &&
-			string_ref_equal(matcher->label, label))
+		if (matcher->literals != NULL && !matcher->is_negative)
 			listing = matcher;
 	}
 	if (listing == NULL)
@@ -191,8 +190,7 @@ pyro_selector_values(PG_FUNCTION_ARGS)
 		accepted = n == 0 ||
 			!string_ref_equal(literal, listing->literals[n - 1]);
 		for (uint32 i = 0; i < matchers->n && accepted; i++)
-			if (&matchers->matchers[i] != listing &&
-				string_ref_equal(matchers->matchers[i].label, label))
+			if (&matchers->matchers[i] != listing)
 				accepted = label_matcher_accepts(&matchers->matchers[i],
 												 literal);
 		if (accepted && literal.length == 0)
@@ -250,7 +248,6 @@ pyro_selector_part(PG_FUNCTION_ARGS)
 {
 	Allocator	allocator = context_allocator(CurrentMemoryContext);
 	Selector   *selector = selector_from_text(PG_GETARG_TEXT_PP(0));
-	LabelMatchers *matchers = label_matchers_make(selector);
 	bool		among = PG_GETARG_BOOL(2);
 	uint32		nlabels;
 	StringRef  *labels = array_strings(PG_GETARG_ARRAYTYPE_P(1), "labels",
@@ -259,7 +256,8 @@ pyro_selector_part(PG_FUNCTION_ARGS)
 
 	start_selector(&out, &allocator);
 	for (uint32 i = 0; i < selector->nmatchers; i++)
-		if (is_among(matchers->matchers[i].label, labels, nlabels) == among)
+		if (is_among(selector_to_server(selector->matchers[i].label), labels,
+					 nlabels) == among)
 			append_matcher(&out, selector->matchers[i].label,
 						   selector->matchers[i].op,
 						   selector->matchers[i].value);
@@ -426,8 +424,8 @@ pyro_has_type(PG_FUNCTION_ARGS)
 	if (ncolons != 4 && ncolons != 2)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("profile type \"%.*s\" is not name:type:unit:period_type:period_unit",
-						(int) id.length, id.data)));
+				 errmsg("profile type \"%s\" is not name:type:unit:period_type:period_unit",
+						text_to_cstring(cstring_to_text_with_len(id.data, pg_mbcliplen(id.data, id.length, 200))))));
 	if (name.length >= id.length ||
 		memcmp(name.data, id.data, name.length) != 0 ||
 		id.data[name.length] != ':')

@@ -373,6 +373,12 @@ add_matcher(SelectorReader *reader, SelectorMatcher matcher)
 
 	if (!find_literals(reader, &matcher))
 		return false;
+	selector->nregexes += matcher.literals == NULL;
+	if (selector->nmatchers >= SELECTOR_MAX_MATCHERS ||
+		selector->nregexes > SELECTOR_MAX_REGEXES)
+		return pyro_fail(reader->error, PYRO_LIMIT,
+						 "selector has more than %d matchers, or more than %d regular expressions",
+						 SELECTOR_MAX_MATCHERS, SELECTOR_MAX_REGEXES);
 	if (!grow_array(reader->allocator, (void **) &selector->matchers,
 					selector->nmatchers, &reader->capacity,
 					selector->nmatchers + 1, sizeof(SelectorMatcher)))

@@ -17,6 +17,10 @@
 /* No text longer than this is read as a selector. */
 #define SELECTOR_MAX_SIZE	((size_t) 1 << 20)
 
+/* What a row is asked costs time for each; the server keeps 32 expressions. */
+#define SELECTOR_MAX_MATCHERS	100
+#define SELECTOR_MAX_REGEXES	30
+
 typedef enum SelectorOperator
 {
 	SELECTOR_EQUAL,				/* = */
@@ -58,6 +62,7 @@ typedef struct Selector
 {
 	SelectorMatcher *matchers;	/* all of them must hold; in their order */
 	uint32		nmatchers;
+	uint32		nregexes;		/* those without literals */
 } Selector;
 
 extern bool selector_parse(StringRef text, const Allocator *allocator,

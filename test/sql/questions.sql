@@ -332,6 +332,49 @@ SELECT q AS query, build.error(q) FROM unnest(ARRAY[
 	$$CALL pyro.create_profiles_table('x', partition_by => '1 minute')$$,
 	format('CALL pyro.create_profiles_table(%L, partition_by => %L)', repeat('x', 60), '1 day')]) q;
 
+-- Bounds are midnights of UTC whatever the session's settings: read as they
+-- are shown, times of some zones mean others (IST).
+SET timezone = 'Asia/Kolkata';
+SET datestyle = 'SQL, DMY';
+CALL pyro.create_profiles_table('daily', partition_by => '1 day');
+SET timezone = 'UTC';
+SET datestyle = 'ISO';
+SELECT count(*) AS bounds, count(*) FILTER (WHERE pg_get_expr(c.relpartbound, c.oid) ~ 'FROM \(''[^'']* 00:00:00\+00''\)') AS midnights
+FROM pg_class c JOIN pg_inherits ON inhrelid = c.oid WHERE inhparent = 'daily'::regclass AND c.relname !~ 'default';
+
+-- ---- frames without symbols, means and their durations, odd columns ----
+
+CREATE TABLE odd (ts timestamp, service varchar, name text, labels json, profile public.profile, tenant int, sample_type text);
+INSERT INTO odd SELECT '2024-05-01 12:00', 'bare', 'process_cpu', labels::json, (build.strings('cpu', 'nanoseconds', '/lib/libc.so') || build.sample_type(1, 2) ||
+	build.mapping(1, 1, 2, 3) || build.location(1, '', 1, 1) || build.location(2, '', 9) || build.sample('{1}', '{12}') || build.sample('{2}', '{5}'))::public.profile,
+	7, 'x' FROM unnest(ARRAY[NULL, '{"a": "b"}', '[1]', '5']) labels;
+SELECT top.function, top.total, s.total AS series_total, c.total AS calling_total
+FROM pyro.top('odd', 'process_cpu:cpu:nanoseconds', '{}', '2024-05-01', '2024-05-02') top
+	LEFT JOIN LATERAL pyro.function_series('odd', 'process_cpu:cpu:nanoseconds', '{}', top.function, '2024-05-01', '2024-05-02', '1 day') s ON true
+	LEFT JOIN LATERAL pyro.services_calling('odd', top.function, '2024-05-01', '2024-05-02') c ON true ORDER BY 1;
+SELECT * FROM pyro.services('odd', '2024-05-01', '2024-05-02');
+SELECT * FROM pyro.label_names('odd', '2024-05-01', '2024-05-02') WHERE label_names !~ '^__';
+SELECT selector, (SELECT sum(value) FROM pyro.series('odd', 'process_cpu:cpu:nanoseconds', selector, '2024-05-01', '2024-05-02', '1 day', '{tenant,a}')) AS total,
+	   (SELECT jsonb_agg(labels ORDER BY labels::text) FROM pyro.series('odd', 'process_cpu:cpu:nanoseconds', selector, '2024-05-01', '2024-05-02', '1 day', '{tenant,a}')) AS labels
+FROM unnest(ARRAY['{}', '{tenant="7"}', '{tenant=~"7|8"}', '{tenant=~"7.*"}', '{a="b"}', '{a=""}']) selector;
+SELECT count(*) FROM pyro.label_sets('odd', '2024-05-01', '2024-05-02', '{}', '{__profile_type__,tenant}');
+-- a mean has the mean duration, so that comparing by time compares means
+CREATE TABLE parked AS
+SELECT timestamptz '2024-05-01 00:00+00' + i * interval '1 hour' + CASE WHEN i > 10 THEN interval '1 day' ELSE '0' END AS ts, 'api'::text AS service, 'goroutine'::text AS name, '{}'::jsonb AS labels,
+	(build.strings('goroutine', 'count', 'main') || build.sample_type(1, 2) || build.function(1, 3) || build.location(1, build.line(1)) ||
+	 build.sample('{1}', '{6}') || build.number(10, 10000000000))::public.profile AS profile FROM generate_series(1, 12) i;
+SELECT label, value, "valueRight" FROM pyro.diff('parked', 'goroutine:goroutine:count', '{}', '2024-05-01', '2024-05-02', '{}', '2024-05-02', '2024-05-03', 'time');
+SELECT flamegraph_duration(flamegraph_avg(profile, 'goroutine')), flamegraph_profiles(flamegraph_avg(profile, 'goroutine')) FROM parked;
+
+-- ---- selectors that would cost too much ----
+
+SELECT build.error(format('SELECT pyro.matches(''a'', ''b'', ''{}'', %L)', '{' || string_agg(format('x%s!="1"', i), ',') || '}')) AS matchers FROM generate_series(1, 101) i;
+SELECT build.error(format('SELECT pyro.matches(''a'', ''b'', ''{}'', %L)', '{' || string_agg(format('x!~"%s.*y"', i), ',') || '}')) AS expressions FROM generate_series(1, 31) i;
+SELECT pyro.matches('a', 'b', '{}', '{' || string_agg(format('x!~"%s.*y"', i), ',') || '}') AS thirty FROM generate_series(1, 30) i;
+SELECT build.error($$SELECT pyro.matches('a', 'b', '{}', '{x=~"\\x61a.*"}')$$) AS digits, pyro.matches('a', 'b', '{"x": "aa"}', '{x=~"\\x61[a]"}') AS two_digits;
+SELECT length(build.error(format('SELECT pyro.matches(''a'', ''b'', ''{}'', %L)', '{x=~"(' || repeat('é', 100000) || '"}'))) < 1000 AS short_message;
+SELECT build.error($$SELECT * FROM pyro.series('parked', 'a:b:c', '{x=~"("}', now(), now(), '1 day')$$) AS checked_without_rows;
+
 SET client_min_messages = warning;
 DROP SCHEMA asked CASCADE;
 RESET client_min_messages;
