@@ -55,6 +55,7 @@ add_values(CallTree *tree, const ProfileView *view, const uint32 *target,
 
 	for (uint32 i = 0; i < view->nsamples; i++)
 	{
+		allocator_poll(tree->allocator, i);
 		/* the target of a sample without value may not be set */
 		if (i + PREFETCH_DISTANCE < view->nsamples &&
 			values[i + PREFETCH_DISTANCE] != 0)

@@ -46,11 +46,7 @@ typedef struct BearerWriter
 static void *
 new_array(BearerWriter *w, size_t n, size_t element_size)
 {
-	void	   *array = allocate_array(w->allocator, n, element_size);
-
-	if (array == NULL)
-		pyro_fail_memory(w->error);
-	return array;
+	return allocate_or_fail(w->allocator, n, element_size, w->error);
 }
 
 /* Negative values have no place on the screen, and none in this format. */

@@ -10,11 +10,10 @@
 
 #include <math.h>
 
-#include "common/int.h"
-
 #include "flame/flame_diff.h"
 #include "stack/preorder.h"
 #include "stack/running_scale.h"
+#include "stack/subtree_sums.h"
 
 typedef struct DiffBuilder
 {
@@ -27,6 +26,7 @@ typedef struct DiffBuilder
 	uint32	   *name_b;
 	uint32	   *node_a;
 	uint32	   *node_b;
+	uint32	   *parent;			/* of the diff's nodes */
 	long double numerator;		/* the base is scaled by their ratio */
 	long double denominator;
 } DiffBuilder;
@@ -127,8 +127,6 @@ place_base(DiffBuilder *d)
 	const FlameTree *base = d->base;
 	int64	   *scaled;
 
-	if (d->numerator == d->denominator)
-		return place_self(d, base->self, base->nnodes, d->node_a);
 	scaled = new_array(d, base->nnodes, sizeof(int64));
 	if (scaled == NULL ||
 		!scale_running_sums(base->self, base->nnodes, d->numerator,
@@ -137,33 +135,36 @@ place_base(DiffBuilder *d)
 	return place_self(d, scaled, base->nnodes, d->node_a);
 }
 
+/* The parent of each node of the diff. */
+static bool
+find_parents(DiffBuilder *d)
+{
+	const FlameTree *tree = &d->diff->tree;
+	uint32	   *path = new_array(d, (size_t) flame_deepest_level(tree) + 1,
+								 sizeof(uint32));
+
+	d->parent = new_array(d, tree->nnodes, sizeof(uint32));
+	if (path == NULL || d->parent == NULL)
+		return false;
+	d->parent[0] = path[0] = 0;
+	for (uint32 i = 1; i < tree->nnodes; i++)
+	{
+		d->parent[i] = path[tree->level[i] - 1];
+		path[tree->level[i]] = i;
+	}
+	return true;
+}
+
 /* Totals from self values, over the diff's tree. */
 static int64 *
 sum_totals(DiffBuilder *d, const int64 *self)
 {
-	const FlameTree *tree = &d->diff->tree;
-	int64	   *total = new_array(d, tree->nnodes, sizeof(int64));
-	int64	   *open;			/* by level: what stands below it so far */
-	uint32		deepest;
+	uint32		nnodes = d->diff->tree.nnodes;
+	int64	   *total = new_array(d, nnodes, sizeof(int64));
 
-	deepest = flame_deepest_level(tree);
-	open = new_array(d, (size_t) deepest + 2, sizeof(int64));
-	if (total == NULL || open == NULL)
+	if (total == NULL || !sum_subtrees(d->parent, self, nnodes, total,
+									   d->allocator, d->error))
 		return NULL;
-	memset(open, 0, ((size_t) deepest + 2) * sizeof(int64));
-	for (uint32 i = tree->nnodes; i-- > 0;)
-	{
-		uint32		level = tree->level[i];
-
-		if (pg_add_s64_overflow(self[i], open[level + 1], &total[i]) ||
-			pg_add_s64_overflow(open[level], total[i], &open[level]))
-		{
-			pyro_fail(d->error, PYRO_OVERFLOW,
-					  "total of a call tree is out of range");
-			return NULL;
-		}
-		open[level + 1] = 0;
-	}
 	return total;
 }
 
@@ -281,8 +282,11 @@ flame_diff(const FlameTree *base, const FlameTree *comparison,
 						 (int) Min(base->unit.length, 60), base->unit.data,
 						 (int) Min(comparison->unit.length, 60),
 						 comparison->unit.data);
-	if (!find_factor(&d, norm_by) || !merge_names(&d) || !merge_nodes(&d))
+	if (!find_factor(&d, norm_by) || !merge_names(&d) || !merge_nodes(&d) ||
+		!find_parents(&d))
 		return false;
+	diff->numerator = d.numerator;
+	diff->denominator = d.denominator;
 	diff->tree.is_typed = typed->is_typed;
 	diff->tree.type = typed->type;
 	diff->tree.unit = typed->unit;
@@ -290,10 +294,14 @@ flame_diff(const FlameTree *base, const FlameTree *comparison,
 	diff->tree.duration_nanos = base->duration_nanos;
 	diff->right_self = place_self(&d, comparison->self, comparison->nnodes,
 								  d.node_b);
+	diff->exact_self = place_self(&d, base->self, base->nnodes, d.node_a);
 	diff->tree.self = place_base(&d);
-	if (diff->right_self == NULL || diff->tree.self == NULL)
+	if (diff->right_self == NULL || diff->exact_self == NULL ||
+		diff->tree.self == NULL)
 		return false;
 	diff->right_total = sum_totals(&d, diff->right_self);
+	diff->exact_total = sum_totals(&d, diff->exact_self);
 	diff->tree.total = sum_totals(&d, diff->tree.self);
-	return diff->right_total != NULL && diff->tree.total != NULL;
+	return diff->right_total != NULL && diff->exact_total != NULL &&
+		diff->tree.total != NULL;
 }

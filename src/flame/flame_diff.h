@@ -18,7 +18,11 @@ typedef struct FlameDiff
 	FlameTree	tree;
 	int64	   *right_self;		/* of the comparison, by node */
 	int64	   *right_total;
+	int64	   *exact_self;		/* the base's, not scaled */
+	int64	   *exact_total;
 	double		factor;
+	long double numerator;		/* the factor as a fraction */
+	long double denominator;
 } FlameDiff;
 
 extern bool flame_diff(const FlameTree *base, const FlameTree *comparison,

@@ -12,6 +12,7 @@
 
 #include "flame/flame_diff_top.h"
 #include "flame/flame_top.h"
+#include "stack/running_scale.h"
 #include "stack/sequence_entry.h"
 
 /* By the size of the change descending, then name. */
@@ -53,11 +54,20 @@ sort_by_size(const FlameChange *changes, uint32 n, const Allocator *allocator,
 	return true;
 }
 
+/* A sum of the base, scaled. */
+static bool
+scale_sum(const FlameDiff *diff, int64 sum, int64 *scaled, PyroError *error)
+{
+	return scale_running_sums(&sum, 1, diff->numerator, diff->denominator,
+							  scaled, error);
+}
+
 /*
  * All functions of either tree, by what their totals changed by, the largest
  * change in either direction first; ties by name.
  *
- * The base's values are the scaled ones of the diff.  *changes has as many
+ * The base's values are scaled by function, each rounded once, so that they
+ * are not what the scaled nodes add up to.  *changes has as many
  * elements as the diff's tree has names and comes from the allocator.
  * Returns false with PYRO_OVERFLOW or PYRO_NO_MEMORY.
  */
@@ -65,6 +75,7 @@ bool
 flame_diff_top(const FlameDiff *diff, const Allocator *allocator,
 			   FlameChange **changes, PyroError *error)
 {
+	FlameTree	left = diff->tree;
 	FlameTree	right = diff->tree;
 	uint32		n = right.nnames;
 	FlameChange *all = allocate_array(allocator, n, sizeof(FlameChange));
@@ -73,9 +84,11 @@ flame_diff_top(const FlameDiff *diff, const Allocator *allocator,
 
 	if (all == NULL)
 		return pyro_fail_memory(error);
+	left.self = diff->exact_self;
+	left.total = diff->exact_total;
 	right.self = diff->right_self;
 	right.total = diff->right_total;
-	if (!flame_count_functions(&diff->tree, allocator, &base, error) ||
+	if (!flame_count_functions(&left, allocator, &base, error) ||
 		!flame_count_functions(&right, allocator, &comparison, error))
 		return false;
 	for (uint32 i = 0; i < n; i++)
@@ -83,12 +96,13 @@ flame_diff_top(const FlameDiff *diff, const Allocator *allocator,
 		all[i] = (FlameChange)
 		{
 			.name = i,
-				.base_self = base[i].self,
 				.comparison_self = comparison[i].self,
-				.base_total = base[i].total,
 				.comparison_total = comparison[i].total
 		};
-		if (pg_sub_s64_overflow(comparison[i].total, base[i].total,
+		if (!scale_sum(diff, base[i].self, &all[i].base_self, error) ||
+			!scale_sum(diff, base[i].total, &all[i].base_total, error))
+			return false;
+		if (pg_sub_s64_overflow(comparison[i].total, all[i].base_total,
 								&all[i].delta))
 			return pyro_fail(error, PYRO_OVERFLOW,
 							 "change of the total of a function is out of range");

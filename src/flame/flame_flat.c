@@ -8,15 +8,21 @@
 #include "postgres_fe.h"
 #endif
 
-#include "common/int.h"
-
 #include "flame/flame_flat.h"
 #include "stack/sequence_entry.h"
 #include "stack/string_symbol.h"
+#include "stack/subtree_sums.h"
 
 /* ---- writing ---- */
 
 #define NO_NODE		PG_UINT32_MAX
+
+/*
+ * What a node and a byte of its name may take in a dump, as text in which
+ * backslashes are doubled: that has to fit into a value, too.
+ */
+#define MAX_NODE_TEXT	48
+#define MAX_BYTE_TEXT	5
 
 typedef struct FlatBuilder
 {
@@ -51,6 +57,7 @@ choose_nodes(FlatBuilder *b)
 	memset(b->kept, 0, tree->nnodes * sizeof(bool));
 	for (uint32 node = tree->nnodes; node-- > 0;)
 	{
+		allocator_poll(b->allocator, node);
 		if (tree->self[node] != 0 || node == 0)
 			b->kept[node] = true;
 		if (!b->kept[node])
@@ -171,7 +178,8 @@ write_nodes(FlatBuilder *b, FlatArrays *to)
 	{
 		place[node] = i;
 		parent[i] = place[tree->parent[node]];
-		to->self[i] = to->total[i] = tree->self[node];
+		allocator_poll(b->allocator, i);
+		to->self[i] = tree->self[node];
 		to->level[i] = level;
 		to->name[i] = node == 0 ? FLAME_NO_NAME :
 			b->name_rank[tree->name[node]];
@@ -188,12 +196,8 @@ write_nodes(FlatBuilder *b, FlatArrays *to)
 		}
 		node = b->next_sibling[node];
 	}
-	for (uint32 i = b->nkept; i-- > 1;)
-		if (pg_add_s64_overflow(to->total[parent[i]], to->total[i],
-								&to->total[parent[i]]))
-			return pyro_fail(b->error, PYRO_OVERFLOW,
-							 "total of a call tree is out of range");
-	return true;
+	return sum_subtrees(parent, to->self, b->nkept, to->total, b->allocator,
+						b->error);
 }
 
 static void
@@ -219,11 +223,11 @@ write_flat(FlatBuilder *b, const FlameHeader *header, TextBuffer *out)
 	FlatArrays	to;
 	uint32		end = 0;
 
-	if (b->name_bytes > FLAME_FLAT_MAX_SIZE ||
-		array_bytes + b->name_bytes > FLAME_FLAT_MAX_SIZE)
+	if ((size_t) b->nkept * MAX_NODE_TEXT + b->name_bytes * MAX_BYTE_TEXT >
+		FLAME_FLAT_MAX_SIZE)
 		return pyro_fail(b->error, PYRO_LIMIT,
-						 "call tree of %u nodes is too large to be stored",
-						 b->nkept);
+						 "call tree of %u nodes with " UINT64_FORMAT " bytes of names is too large to be stored",
+						 b->nkept, b->name_bytes);
 	head.name_bytes = b->name_bytes;
 	memcpy(head.nprofiles, &header->nprofiles, sizeof(int64));
 	memcpy(head.duration_nanos, &header->duration_nanos, sizeof(int64));

@@ -25,11 +25,9 @@ typedef struct PprofWriter
 static void *
 new_array(PprofWriter *w, size_t n, size_t element_size)
 {
-	void	   *array = allocate_array(w->allocator, n, element_size);
+	void	   *array = allocate_or_fail(w->allocator, n, element_size, w->error);
 
-	if (array == NULL)
-		pyro_fail_memory(w->error);
-	else
+	if (array != NULL)
 		memset(array, 0, n * element_size);
 	return array;
 }

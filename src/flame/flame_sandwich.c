@@ -16,6 +16,20 @@
 #include "flame/flame_transform.h"
 
 /*
+ * Frames to walk at most.  A few bytes of text can make a deep tree whose
+ * turned stacks are long, even if they share all their nodes.
+ */
+#define MAX_STEPS	UINT64CONST(200000000)
+
+static bool
+fail_too_long(PyroError *error, uint64 nsteps)
+{
+	return pyro_fail(error, PYRO_LIMIT,
+					 "stacks of the call tree have " UINT64_FORMAT " frames or more, too many to turn them around",
+					 nsteps);
+}
+
+/*
  * Add a value to the stack of the present path up to a level, turned around.
  * t->at[] holds the path's names.
  */
@@ -48,6 +62,7 @@ flame_callers(const FlameTree *tree, const bool *matches, CallTree *result,
 {
 	FlameTransform t;
 	uint32		inside = PG_UINT32_MAX; /* level of the outermost match */
+	uint64		nsteps = 0;
 
 	if (!flame_transform_init(&t, tree, result, scratch, error))
 		return false;
@@ -62,7 +77,12 @@ flame_callers(const FlameTree *tree, const bool *matches, CallTree *result,
 		if (!matches[tree->name[i]])
 			continue;
 		inside = level;
-		if (tree->total[i] != 0 && !add_reversed(&t, level, tree->total[i]))
+		if (tree->total[i] == 0)
+			continue;
+		nsteps += level;
+		if (nsteps > MAX_STEPS)
+			return fail_too_long(error, nsteps);
+		if (!add_reversed(&t, level, tree->total[i]))
 			return false;
 	}
 	return true;
@@ -79,7 +99,12 @@ flame_invert(const FlameTree *tree, CallTree *result,
 			 const Allocator *scratch, PyroError *error)
 {
 	FlameTransform t;
+	uint64		nsteps = 0;
 
+	for (uint32 i = 1; i < tree->nnodes; i++)
+		nsteps += tree->self[i] != 0 ? tree->level[i] : 0;
+	if (nsteps > MAX_STEPS)
+		return fail_too_long(error, nsteps);
 	if (!flame_transform_init(&t, tree, result, scratch, error) ||
 		!call_tree_add_self(result, 0, tree->self[0], error))
 		return false;

@@ -13,11 +13,8 @@
 #include "profile/speedscope.h"
 #include "stack/json_text.h"
 
-/*
- * Frames in all stacks.  A jsonb of 256 MB holds about twice as many, but
- * takes gigabytes of memory to make.
- */
-#define MAX_FRAMES		10000000
+/* Frames in all stacks: making a jsonb of them takes 100 bytes for each. */
+#define MAX_FRAMES		2000000
 
 static bool
 check_tree(const FlameTree *tree, PyroError *error)

@@ -28,6 +28,9 @@ scale(const FlameTree *tree, long double numerator, long double denominator)
 }
 
 PYRO_FUNCTION(flamegraph_multiply);
+/*
+ * All values times a finite number.
+ */
 Datum
 flamegraph_multiply(PG_FUNCTION_ARGS)
 {

@@ -236,7 +236,10 @@ flamegraph_accum(PG_FUNCTION_ARGS)
 	bool		in_aggregate = AggCheckCallContext(fcinfo, &aggcontext) != 0;
 	FlameState *state;
 	text	   *sample_type = NULL;
+	FrameGranularity granularity = FRAME_FUNCTION;
 
+	if (PG_NARGS() > 3 && !PG_ARGISNULL(3))
+		granularity = granularity_argument(PG_GETARG_TEXT_PP(3));
 	if (PG_ARGISNULL(1))
 	{
 		if (PG_ARGISNULL(0))
@@ -246,8 +249,12 @@ flamegraph_accum(PG_FUNCTION_ARGS)
 	if (PG_NARGS() > 2 && !PG_ARGISNULL(2))
 		sample_type = PG_GETARG_TEXT_PP(2);
 	state = state_to_change(fcinfo, in_aggregate, aggcontext);
-	state->tree.granularity = PG_NARGS() > 3 && !PG_ARGISNULL(3) ?
-		granularity_argument(PG_GETARG_TEXT_PP(3)) : FRAME_FUNCTION;
+	if (state->tree.granularity != granularity)
+	{
+		/* where a shared dictionary's nodes stand holds no longer */
+		state->tree.granularity = granularity;
+		state->serial = ++last_serial;
+	}
 	add_profile(state, PG_GETARG_DATUM(1), sample_type);
 	return changed_state(state, in_aggregate);
 }

@@ -340,7 +340,7 @@ size_at_most(const Profile *profile)
  * Check that the uncompressed pprof of a profile has at most max_size bytes.
  *
  * Only near the limit are they written, into scratch, to be counted.  Returns
- * false with PYRO_LIMIT or PYRO_NO_MEMORY.
+ * false with PYRO_LIMIT.
  */
 bool
 pprof_check_size(const Profile *profile, size_t max_size,

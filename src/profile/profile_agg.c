@@ -18,6 +18,7 @@
 #include "profile/context_allocator.h"
 #include "profile/profile_flat.h"
 #include "profile/profile_merge.h"
+#include "profile/profile_transform.h"
 #include "profile/profile_type.h"
 #include "pyro_ext.h"
 

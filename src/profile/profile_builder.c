@@ -159,11 +159,12 @@ profile_builder_push(ProfileBuilder *builder, uint32 frame)
 						 "%s %u has a stack of more than pyro.max_stack_depth (%u) frames",
 						 builder->place, builder->place_number,
 						 limits->max_stack_depth);
-	/* a frame of a stack takes at least a byte of pprof */
-	if ((limits->max_size > 0 && message->location_ids.n > limits->max_size) ||
+	/* a small trace of deep calls must not grow without bound */
+	if ((limits->max_size > 0 &&
+		 message->location_ids.n > limits->max_size / 4) ||
 		message->location_ids.n > PG_INT32_MAX)
 		return pyro_fail(builder->error, PYRO_LIMIT,
-						 "%s stacks of more than pyro.max_profile_size (%zu) frames",
+						 "%s stacks of more frames than a quarter of pyro.max_profile_size (%zu)",
 						 builder->holder, limits->max_size);
 	return true;
 }

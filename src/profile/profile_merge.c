@@ -36,6 +36,7 @@ typedef struct MergeSide
 	uint32	   *node;
 	uint32	   *label_set;
 	uint32		type[PROFILE_MAX_SAMPLE_TYPES];
+	bool		is_negative;	/* its values are subtracted */
 } MergeSide;
 
 typedef struct Merger
@@ -648,9 +649,11 @@ add_sample(Merger *m, const MergeSide *side, uint32 i, uint32 n)
 {
 	for (uint32 t = 0; t < side->profile->header.nsample_types; t++)
 	{
-		int64	   *value = &m->sum->values[side->type[t]][n];
+		int64	   *sum = &m->sum->values[side->type[t]][n];
+		int64		value = side->profile->values[t][i];
 
-		if (pg_add_s64_overflow(*value, side->profile->values[t][i], value))
+		if (side->is_negative ? pg_sub_s64_overflow(*sum, value, sum) :
+			pg_add_s64_overflow(*sum, value, sum))
 			return fail_overflow(m->error,
 								 side->profile->header.sample_types[t]);
 	}
@@ -707,6 +710,27 @@ merge_samples(Merger *m)
 	return profile_sum_values(sum, m->allocator, m->error);
 }
 
+static bool
+merge(Merger *m)
+{
+	memset(m->sum, 0, sizeof(*m->sum));
+	m->a.stacks = m->a.profile->stacks;
+	m->b.stacks = m->b.profile->stacks;
+	m->stacks = new_array(m, 1, sizeof(StackDictionary));
+	if (m->stacks == NULL)
+		return false;
+	memset(m->stacks, 0, sizeof(StackDictionary));
+	m->sum->stacks = m->stacks;
+	return merge_strings(m) &&
+		merge_mappings(m) &&
+		merge_functions(m) &&
+		merge_locations(m) &&
+		merge_tries(m) &&
+		merge_label_sets(m) &&
+		merge_header(m) &&
+		merge_samples(m);
+}
+
 /*
  * Add two profiles: values of samples with the same stack and labels are
  * summed, nothing is dropped.
@@ -725,56 +749,37 @@ profile_merge(const Profile *a, const Profile *b, const Allocator *allocator,
 			  Profile *sum, PyroError *error)
 {
 	Merger		m = {
-		.a = {.profile = a,.stacks = a->stacks},
-		.b = {.profile = b,.stacks = b->stacks},
+		.a = {.profile = a},.b = {.profile = b},
 		.allocator = allocator,.sum = sum,.error = error
 	};
 
-	memset(sum, 0, sizeof(*sum));
-	m.stacks = new_array(&m, 1, sizeof(StackDictionary));
-	if (m.stacks == NULL)
-		return false;
-	memset(m.stacks, 0, sizeof(StackDictionary));
-	sum->stacks = m.stacks;
-	return merge_strings(&m) &&
-		merge_mappings(&m) &&
-		merge_functions(&m) &&
-		merge_locations(&m) &&
-		merge_tries(&m) &&
-		merge_label_sets(&m) &&
-		merge_header(&m) &&
-		merge_samples(&m);
+	return merge(&m);
 }
 
 /*
- * Make samples of the same stack and labels one, as a sum has them; the
- * arrays are changed in place.  Returns false with PYRO_OVERFLOW.
+ * The signed difference a - b: samples matched as profile_merge() matches
+ * them, none dropped.  Time, duration, period and the default sample type are
+ * a's.  Memory and errors as there.
  */
 bool
-profile_combine_samples(Profile *profile, PyroError *error)
+profile_subtract(const Profile *a, const Profile *b,
+				 const Allocator *allocator, Profile *difference,
+				 PyroError *error)
 {
-	uint32		ntypes = profile->header.nsample_types;
-	uint32		n = 0;
+	Merger		m = {
+		.a = {.profile = a},.b = {.profile = b,.is_negative = true},
+		.allocator = allocator,.sum = difference,.error = error
+	};
+	ProfileHeader *header = &difference->header;
 
-	for (uint32 i = 0; i < profile->header.nsamples; i++)
-	{
-		bool		same = n > 0 &&
-		profile->sample_node[i] == profile->sample_node[n - 1] &&
-		profile->sample_label_set[i] == profile->sample_label_set[n - 1];
-
-		n += !same;
-		profile->sample_node[n - 1] = profile->sample_node[i];
-		profile->sample_label_set[n - 1] = profile->sample_label_set[i];
-		for (uint32 t = 0; t < ntypes; t++)
-		{
-			int64	   *value = &profile->values[t][n - 1];
-
-			if (!same)
-				*value = profile->values[t][i];
-			else if (pg_add_s64_overflow(*value, profile->values[t][i], value))
-				return fail_overflow(error, profile->header.sample_types[t]);
-		}
-	}
-	profile->header.nsamples = n;
+	if (!merge(&m))
+		return false;
+	header->time_nanos = a->header.time_nanos;
+	header->duration_nanos = a->header.duration_nanos;
+	header->period = a->header.period;
+	header->period_type = a->header.period_type;
+	if (a->header.nsample_types > 0)
+		header->default_sample_type =
+			a->header.sample_types[profile_default_type(&a->header)].type;
 	return true;
 }

@@ -10,6 +10,8 @@
 extern bool profile_merge(const Profile *a, const Profile *b,
 						  const Allocator *allocator, Profile *sum,
 						  PyroError *error);
-extern bool profile_combine_samples(Profile *profile, PyroError *error);
+extern bool profile_subtract(const Profile *a, const Profile *b,
+							 const Allocator *allocator, Profile *difference,
+							 PyroError *error);
 
 #endif							/* PYRO_PROFILE_MERGE_H */

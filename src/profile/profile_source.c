@@ -17,6 +17,7 @@
 #include "profile/profile_source.h"
 #include "stack/clean_path.h"
 #include "stack/sequence_entry.h"
+#include "stack/subtree_sums.h"
 
 /* Stands for a line of the dictionary that nobody asked for. */
 #define NOT_WANTED		PG_UINT32_MAX
@@ -204,11 +205,8 @@ sum_nodes(SourceCounter *c, const int64 *values, int64 **self, int64 **total)
 	for (uint32 i = 0; i < c->profile->header.nsamples; i++)
 		if (!add(c, &(*self)[c->profile->sample_node[i]], values[i]))
 			return false;
-	memcpy(*total, *self, stacks->nnodes * sizeof(int64));
-	for (uint32 node = stacks->nnodes; node-- > 1;)
-		if (!add(c, &(*total)[stacks->node_parent[node]], (*total)[node]))
-			return false;
-	return true;
+	return sum_subtrees(stacks->node_parent, *self, stacks->nnodes, *total,
+						c->allocator, c->error);
 }
 
 /* Enter a node (step 1) or leave it (-1): all frames of its location. */

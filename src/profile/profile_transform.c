@@ -12,66 +12,11 @@
 #include "postgres_fe.h"
 #endif
 
+#include "common/int.h"
+
 #include "profile/pprof.h"
-#include "profile/profile_merge.h"
 #include "profile/profile_transform.h"
 #include "stack/running_scale.h"
-
-/* ---- values ---- */
-
-/*
- * All values of a profile times a finite factor.
- *
- * No sample goes, not even one whose values become 0.  The result shares
- * everything but its values with the profile.  Returns false with
- * PYRO_OVERFLOW or PYRO_NO_MEMORY.
- */
-bool
-profile_scale(const Profile *profile, double factor,
-			  const Allocator *allocator, Profile *scaled, PyroError *error)
-{
-	uint32		nsamples = profile->header.nsamples;
-	uint32		ntypes = profile->header.nsample_types;
-
-	*scaled = *profile;
-	scaled->values = allocate_or_fail(allocator, ntypes, sizeof(int64 *),
-									  error);
-	if (scaled->values == NULL)
-		return false;
-	for (uint32 t = 0; t < ntypes; t++)
-	{
-		scaled->values[t] = allocate_or_fail(allocator, nsamples,
-											 sizeof(int64), error);
-		if (scaled->values[t] == NULL ||
-			!scale_running_sums(profile->values[t], nsamples, factor, 1,
-								scaled->values[t], error))
-			return false;
-	}
-	return profile_sum_values(scaled, allocator, error);
-}
-
-/*
- * The signed difference a - b: samples matched as profile_merge() matches
- * them.  Time, duration and period are a's.  Memory as in profile_merge().
- */
-bool
-profile_subtract(const Profile *a, const Profile *b,
-				 const Allocator *allocator, Profile *difference,
-				 PyroError *error)
-{
-	Profile		negative;
-
-	if (!profile_scale(b, -1, allocator, &negative, error) ||
-		!profile_merge(a, &negative, allocator, difference, error))
-		return false;
-	difference->header.time_nanos = a->header.time_nanos;
-	difference->header.duration_nanos = a->header.duration_nanos;
-	difference->header.period = a->header.period;
-	difference->header.period_type = a->header.period_type;
-	return true;
-}
-
-/* ---- what goes through pprof ---- */
 
 /* Canonical form of a profile whose dictionary may be out of order. */
 static bool
@@ -85,6 +30,87 @@ rewrite(const Profile *profile, const Allocator *allocator, Profile *result,
 	return pprof_encode(profile, &plain, error) &&
 		pprof_read((uint8 *) plain.data, plain.length, &no_limits, allocator,
 				   result, error);
+}
+
+/*
+ * Make samples of the same stack and labels one, as a sum has them; the
+ * arrays are changed in place.  Returns false with PYRO_OVERFLOW.
+ */
+bool
+profile_combine_samples(Profile *profile, PyroError *error)
+{
+	uint32		ntypes = profile->header.nsample_types;
+	uint32		n = 0;
+
+	for (uint32 i = 0; i < profile->header.nsamples; i++)
+	{
+		bool		same = n > 0 &&
+		profile->sample_node[i] == profile->sample_node[n - 1] &&
+		profile->sample_label_set[i] == profile->sample_label_set[n - 1];
+
+		n += !same;
+		profile->sample_node[n - 1] = profile->sample_node[i];
+		profile->sample_label_set[n - 1] = profile->sample_label_set[i];
+		for (uint32 t = 0; t < ntypes; t++)
+		{
+			int64	   *value = &profile->values[t][n - 1];
+
+			if (!same)
+				*value = profile->values[t][i];
+			else if (pg_add_s64_overflow(*value, profile->values[t][i], value))
+				return pyro_fail(error, PYRO_OVERFLOW,
+								 "sum of %.*s values is out of range",
+								 (int) Min(profile->header.sample_types[t].type.length, 60),
+								 profile->header.sample_types[t].type.data);
+		}
+	}
+	profile->header.nsamples = n;
+	return true;
+}
+
+/* Do samples share stack and labels?  Their order depends on their values. */
+static bool
+repeats_samples(const Profile *profile)
+{
+	for (uint32 i = 1; i < profile->header.nsamples; i++)
+		if (profile->sample_node[i] == profile->sample_node[i - 1] &&
+			profile->sample_label_set[i] == profile->sample_label_set[i - 1])
+			return true;
+	return false;
+}
+
+/*
+ * All values of a profile times a finite factor.
+ *
+ * No sample goes, not even one whose values become 0.  The result shares with
+ * the profile what it can.  Returns false with PYRO_OVERFLOW or
+ * PYRO_NO_MEMORY.
+ */
+bool
+profile_scale(const Profile *profile, double factor,
+			  const Allocator *allocator, Profile *result, PyroError *error)
+{
+	uint32		nsamples = profile->header.nsamples;
+	uint32		ntypes = profile->header.nsample_types;
+	Profile		scaled = *profile;
+
+	scaled.values = allocate_or_fail(allocator, ntypes, sizeof(int64 *),
+									 error);
+	if (scaled.values == NULL)
+		return false;
+	for (uint32 t = 0; t < ntypes; t++)
+	{
+		scaled.values[t] = allocate_or_fail(allocator, nsamples,
+											sizeof(int64), error);
+		if (scaled.values[t] == NULL ||
+			!scale_running_sums(profile->values[t], nsamples, factor, 1,
+								scaled.values[t], error))
+			return false;
+	}
+	if (repeats_samples(profile))
+		return rewrite(&scaled, allocator, result, error);
+	*result = scaled;
+	return profile_sum_values(result, allocator, error);
 }
 
 /*

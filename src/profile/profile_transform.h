@@ -7,12 +7,10 @@
 
 #include "profile/profile.h"
 
+extern bool profile_combine_samples(Profile *profile, PyroError *error);
 extern bool profile_scale(const Profile *profile, double factor,
-						  const Allocator *allocator, Profile *scaled,
+						  const Allocator *allocator, Profile *result,
 						  PyroError *error);
-extern bool profile_subtract(const Profile *a, const Profile *b,
-							 const Allocator *allocator, Profile *difference,
-							 PyroError *error);
 extern bool profile_keep_label_sets(const Profile *profile, const bool *kept,
 									const Allocator *allocator,
 									Profile *result, PyroError *error);

@@ -11,11 +11,13 @@
 #include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
 #include "utils/jsonb.h"
 #include "utils/numeric.h"
 
 #include "compat.h"
 #include "profile/context_allocator.h"
+#include "profile/profile_merge.h"
 #include "profile/profile_source.h"
 #include "profile/profile_transform.h"
 #include "profile/profile_type.h"
@@ -25,6 +27,9 @@
 /* ---- arithmetic ---- */
 
 PYRO_FUNCTION(profile_multiply);
+/*
+ * All values times a finite number.
+ */
 Datum
 profile_multiply(PG_FUNCTION_ARGS)
 {
@@ -44,6 +49,9 @@ profile_multiply(PG_FUNCTION_ARGS)
 }
 
 PYRO_FUNCTION(profile_subtract_operator);
+/*
+ * The signed difference.
+ */
 Datum
 profile_subtract_operator(PG_FUNCTION_ARGS)
 {
@@ -60,64 +68,92 @@ profile_subtract_operator(PG_FUNCTION_ARGS)
 
 /* ---- labels ---- */
 
-/* A label that samples must have. */
+/* Strings of a profile that one text stands for. */
+typedef struct WantedString
+{
+	uint32	   *strings;
+	uint32		n;
+} WantedString;
+
+/* A label that samples must have; of a number there are no strings. */
 typedef struct WantedLabel
 {
-	StringRef	key;
+	WantedString key;
+	WantedString value;
 	bool		is_number;
-	StringRef	string;
 	int64		number;
 } WantedLabel;
 
-/* Is a profile's string this one, as it is or as it is shown? */
-static bool
-string_is(StringRef string, StringRef wanted)
+/*
+ * The strings that are this text, or are shown as it: what is not valid UTF-8
+ * is known by its readable form, so there may be several.
+ */
+static WantedString
+find_strings(const StackDictionary *stacks, StringRef wanted)
 {
-	if (string_ref_equal(string, wanted))
-		return true;
+	WantedString found = {palloc(sizeof(uint32)), 0};
+	uint32		capacity = 1;
 
-	/* what is not valid UTF-8 is known by its readable form */
-	return memmem(wanted.data, wanted.length, "\\x", 2) != NULL &&
-		string_ref_equal(sql_text_to_ref(sql_text_readable(string)), wanted);
+	if (stack_find_string(stacks, wanted, &found.strings[0]))
+		found.n = 1;
+	if (memmem(wanted.data, wanted.length, "\\x", 2) == NULL)
+		return found;
+	for (uint32 i = 0; i < stacks->nstrings; i++)
+	{
+		StringRef	string = stacks->strings[i];
+		text	   *shown;
+
+		CHECK_FOR_INTERRUPTS();
+		/* a shown form is longer */
+		if (string.length >= wanted.length)
+			continue;
+		shown = sql_text_readable(string);
+		if (string_ref_equal(sql_text_to_ref(shown), wanted))
+		{
+			if (found.n == capacity)
+				found.strings = repalloc_huge(found.strings,
+											  (capacity *= 2) * sizeof(uint32));
+			found.strings[found.n++] = i;
+		}
+		pfree(shown);
+	}
+	return found;
+}
+
+static bool
+is_wanted(const WantedString *wanted, uint32 string)
+{
+	for (uint32 i = 0; i < wanted->n; i++)
+		if (wanted->strings[i] == string)
+			return true;
+	return false;
 }
 
 static bool
 label_set_has(const Profile *profile, uint32 set, const WantedLabel *wanted)
 {
-	const StringRef *strings = profile->stacks->strings;
-
 	for (uint32 i = profile_label_set_start(profile, set);
 		 i < profile->label_set_end[set]; i++)
 	{
 		const ProfileLabel *label = &profile->labels[i];
 
 		if (label->is_number == wanted->is_number &&
-			string_is(strings[label->key], wanted->key) &&
+			is_wanted(&wanted->key, label->key) &&
 			(label->is_number ? label->number == wanted->number :
-			 string_is(strings[label->string], wanted->string)))
+			 is_wanted(&wanted->value, label->string)))
 			return true;
 	}
 	return false;
 }
 
-/* The profile with those samples whose label sets have all, or any, labels. */
+/* The profile with the samples of those label sets. */
 static Datum
-filter_labels(Datum datum, const WantedLabel *wanted, uint32 nwanted,
-			  bool need_all)
+keep_label_sets(const Profile *profile, const bool *kept)
 {
 	Allocator	allocator = context_allocator(CurrentMemoryContext);
-	Profile    *profile = profile_open(datum);
-	bool	   *kept = palloc(profile->nlabel_sets * sizeof(bool));
 	Profile		result;
 	PyroError	error;
 
-	for (uint32 set = 0; set < profile->nlabel_sets; set++)
-	{
-		CHECK_FOR_INTERRUPTS();
-		kept[set] = need_all;
-		for (uint32 i = 0; i < nwanted && kept[set] == need_all; i++)
-			kept[set] = label_set_has(profile, set, &wanted[i]);
-	}
 	pyro_check(profile_keep_label_sets(profile, kept, &allocator, &result,
 									   &error), &error);
 	return profile_to_datum(&result);
@@ -130,25 +166,49 @@ jsonb_string(const JsonbValue *value)
 													value->val.string.len));
 }
 
+/* A whole number of 64 bits, or an error that names the label. */
+static int64
+whole_number(const char *label, Numeric numeric)
+{
+	Datum		whole = DirectFunctionCall2(numeric_trunc,
+											NumericGetDatum(numeric),
+											Int32GetDatum(0));
+	char	   *digits = DatumGetCString(DirectFunctionCall1(numeric_out, whole));
+	char	   *end;
+	int64		number;
+
+	errno = 0;
+	number = strtoll(digits, &end, 10);
+	if (errno != 0 || *end != '\0' ||
+		!DatumGetBool(DirectFunctionCall2(numeric_eq, whole,
+										  NumericGetDatum(numeric))))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("label \"%s\" to filter by is not a whole number of 64 bits",
+						label)));
+	return number;
+}
+
 /* A member of the labels argument: text, or a whole number. */
 static WantedLabel
-wanted_label(const JsonbValue *key, const JsonbValue *value)
+wanted_label(const StackDictionary *stacks, const JsonbValue *key,
+			 const JsonbValue *value)
 {
-	WantedLabel wanted = {.key = jsonb_string(key)};
+	WantedLabel wanted = {.key = find_strings(stacks, jsonb_string(key))};
+	char	   *label = pnstrdup(key->val.string.val, key->val.string.len);
 
 	if (value->type == jbvString)
-		wanted.string = jsonb_string(value);
+		wanted.value = find_strings(stacks, jsonb_string(value));
 	else if (value->type == jbvNumeric)
 	{
 		wanted.is_number = true;
-		wanted.number = DatumGetInt64(DirectFunctionCall1(numeric_int8,
-														  NumericGetDatum(value->val.numeric)));
+		wanted.number = whole_number(label, value->val.numeric);
 	}
 	else
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("label \"%s\" to filter by is neither text nor a number",
-						pnstrdup(key->val.string.val, key->val.string.len))));
+						label)));
 	return wanted;
 }
 
@@ -159,9 +219,9 @@ PYRO_FUNCTION(profile_filter_labels);
 Datum
 profile_filter_labels(PG_FUNCTION_ARGS)
 {
+	Profile    *profile = profile_open(PG_GETARG_DATUM(0));
 	Jsonb	   *labels = PG_GETARG_JSONB_P(1);
-	WantedLabel *wanted;
-	uint32		nwanted = 0;
+	bool	   *kept = palloc(profile->nlabel_sets * sizeof(bool));
 	JsonbIterator *iterator;
 	JsonbIteratorToken token;
 	JsonbValue	key;
@@ -171,16 +231,21 @@ profile_filter_labels(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("labels to filter by are not a JSON object")));
-	wanted = palloc(sizeof(WantedLabel) * Max(JB_ROOT_COUNT(labels), 1));
+	memset(kept, true, profile->nlabel_sets * sizeof(bool));
 	iterator = JsonbIteratorInit(&labels->root);
 	while ((token = JsonbIteratorNext(&iterator, &key, true)) != WJB_DONE)
 	{
+		WantedLabel wanted;
+
 		if (token != WJB_KEY)
 			continue;
 		(void) JsonbIteratorNext(&iterator, &value, true);
-		wanted[nwanted++] = wanted_label(&key, &value);
+		wanted = wanted_label(profile->stacks, &key, &value);
+		CHECK_FOR_INTERRUPTS();
+		for (uint32 set = 0; set < profile->nlabel_sets; set++)
+			kept[set] = kept[set] && label_set_has(profile, set, &wanted);
 	}
-	PG_RETURN_DATUM(filter_labels(PG_GETARG_DATUM(0), wanted, nwanted, true));
+	PG_RETURN_DATUM(keep_label_sets(profile, kept));
 }
 
 PYRO_FUNCTION(profile_filter_label_values);
@@ -190,28 +255,48 @@ PYRO_FUNCTION(profile_filter_label_values);
 Datum
 profile_filter_label_values(PG_FUNCTION_ARGS)
 {
-	StringRef	key = sql_text_to_ref(PG_GETARG_TEXT_PP(1));
+	Profile    *profile = profile_open(PG_GETARG_DATUM(0));
+	const StackDictionary *stacks = profile->stacks;
+	WantedString key = find_strings(stacks,
+									sql_text_to_ref(PG_GETARG_TEXT_PP(1)));
+	bool	   *kept = palloc0(profile->nlabel_sets * sizeof(bool));
+	bool	   *is_value = MemoryContextAllocExtended(CurrentMemoryContext,
+													  stacks->nstrings + (Size) 1,
+													  MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	Datum	   *values;
 	bool	   *nulls;
 	int			nvalues;
-	WantedLabel *wanted;
-	uint32		nwanted = 0;
 
 	deconstruct_array(PG_GETARG_ARRAYTYPE_P(2), TEXTOID, -1, false,
 					  TYPALIGN_INT, &values, &nulls, &nvalues);
-	wanted = palloc(sizeof(WantedLabel) * Max(nvalues, 1));
 	for (int i = 0; i < nvalues; i++)
-		if (!nulls[i])
-			wanted[nwanted++] = (WantedLabel)
-		{
-			.key = key,.string = sql_text_to_ref(DatumGetTextPP(values[i]))
-		};
-	PG_RETURN_DATUM(filter_labels(PG_GETARG_DATUM(0), wanted, nwanted, false));
+	{
+		WantedString value;
+
+		CHECK_FOR_INTERRUPTS();
+		if (nulls[i])
+			continue;
+		value = find_strings(stacks,
+							 sql_text_to_ref(DatumGetTextPP(values[i])));
+		for (uint32 k = 0; k < value.n; k++)
+			is_value[value.strings[k]] = true;
+		pfree(value.strings);
+	}
+	for (uint32 set = 0; set < profile->nlabel_sets; set++)
+		for (uint32 i = profile_label_set_start(profile, set);
+			 i < profile->label_set_end[set]; i++)
+			kept[set] |= !profile->labels[i].is_number &&
+				is_wanted(&key, profile->labels[i].key) &&
+				is_value[profile->labels[i].string];
+	PG_RETURN_DATUM(keep_label_sets(profile, kept));
 }
 
 /* ---- symbols ---- */
 
 PYRO_FUNCTION(profile_normalize_symbols);
+/*
+ * The profile with frames as they are in every process of the program.
+ */
 Datum
 profile_normalize_symbols(PG_FUNCTION_ARGS)
 {

@@ -84,14 +84,23 @@ get_string(JsonbContainer *object, const char *key)
 													value.val.string.len));
 }
 
+/* Decimal places that speedscope.c looks at, however a unit shifts them. */
+#define MAX_SCALE	18
+
 /* The digits of a number, palloc'd. */
 static char *
 as_number(const JsonbValue *value, const char *what)
 {
+	Datum		number;
+
 	if (value->type != jbvNumeric)
 		malformed("%s is not a number", what);
-	return DatumGetCString(DirectFunctionCall1(numeric_out,
-											   NumericGetDatum(value->val.numeric)));
+	number = NumericGetDatum(value->val.numeric);
+	/* more places than are looked at may take long to print */
+	if (DatumGetInt32(DirectFunctionCall1(numeric_scale, number)) > MAX_SCALE)
+		number = DirectFunctionCall2(numeric_trunc, number,
+									 Int32GetDatum(MAX_SCALE));
+	return DatumGetCString(DirectFunctionCall1(numeric_out, number));
 }
 
 /* The digits of a number of a key; "" where there is none. */

@@ -103,6 +103,11 @@ grow_name_slots(CallTree *tree, PyroError *error)
 static bool
 keep_name(CallTree *tree, StringRef name, StringRef *kept, PyroError *error)
 {
+	tree->total_name_bytes += name.length;
+	if (tree->total_name_bytes > CALL_TREE_MAX_NAME_BYTES)
+		return pyro_fail(error, PYRO_LIMIT,
+						 "names of a call tree have more than %zu bytes",
+						 CALL_TREE_MAX_NAME_BYTES);
 	if (name.length > tree->name_bytes_left || tree->name_bytes == NULL)
 	{
 		size_t		size = Max(NAME_CHUNK_SIZE, name.length);
@@ -326,17 +331,30 @@ mark_used(const StackDictionary *stacks, const uint32 *nodes, uint32 nnodes,
 	}
 }
 
-/* Look up the names of functions, NULL where their numbers do not help. */
+/* What frames of a function are called, if that depends on nothing else. */
+static inline StringRef
+function_frame_name(const CallTree *tree, const StackDictionary *stacks,
+					uint32 function)
+{
+	StringRef	name = stacks->strings[stacks->functions[function].name];
+
+	return tree->granularity == FRAME_PACKAGE ? frame_package(name) : name;
+}
+
+/*
+ * Look up the names that functions give their frames; *of_function is NULL
+ * where these depend on more.
+ */
 static bool
 name_functions(CallTree *tree, const StackDictionary *stacks,
 			   const bool *used, const Allocator *scratch,
 			   uint32 **of_function, PyroError *error)
 {
-	const StackFunction *functions = stacks->functions;
 	uint32	   *ids;
 
 	*of_function = NULL;
-	if (tree->granularity != FRAME_FUNCTION)
+	if (tree->granularity != FRAME_FUNCTION &&
+		tree->granularity != FRAME_PACKAGE)
 		return true;
 	ids = *of_function = allocate_or_fail(scratch, stacks->nfunctions,
 										  sizeof(uint32), error);
@@ -345,12 +363,12 @@ name_functions(CallTree *tree, const StackDictionary *stacks,
 	for (uint32 i = 0; i < stacks->nfunctions; i++)
 		if (used[i + 1])
 		{
-			ids[i] = hash_name(tree, stacks->strings[functions[i].name]);
+			ids[i] = hash_name(tree, function_frame_name(tree, stacks, i));
 			__builtin_prefetch(&tree->name_slots[ids[i] & tree->name_slot_mask]);
 		}
 	for (uint32 i = 0; i < stacks->nfunctions; i++)
 		if (used[i + 1] &&
-			!intern_hashed(tree, stacks->strings[functions[i].name], ids[i],
+			!intern_hashed(tree, function_frame_name(tree, stacks, i), ids[i],
 						   &ids[i], error))
 			return false;
 	return true;
@@ -406,6 +424,9 @@ call_tree_name_frames(CallTree *tree, const StackDictionary *stacks,
 			uint32	   *id = frame == 0 ? &names->of_location[i] :
 			&names->of_line[line];
 
+			/* names may be long, and each be made for its frame */
+			allocator_poll(scratch, tree->made_name.length > 4096 ? 0 : line);
+
 			if (of_function != NULL && function != 0 &&
 				stacks->functions[function - 1].name != 0)
 				*id = of_function[function - 1];
@@ -457,6 +478,7 @@ call_tree_map_nodes(CallTree *tree, const StackDictionary *stacks,
 		uint32		at = target[stacks->node_parent[node]];
 		uint32		name;
 
+		allocator_poll(tree->allocator, i);
 		if (names != NULL && i + PREFETCH_DISTANCE < nnodes)
 			prefetch_slot(tree, stacks, names, target,
 						  nodes[i + PREFETCH_DISTANCE]);

@@ -48,6 +48,7 @@ typedef struct CallTree
 	uint32		name_slot_mask;
 	FrameGranularity granularity;	/* of the frames of stacks */
 	TextBuffer	made_name;		/* of a frame, where no string is its name */
+	size_t		total_name_bytes;
 	char	   *name_bytes;		/* the chunk that new names go into */
 	size_t		name_bytes_left;
 } CallTree;
@@ -59,8 +60,9 @@ typedef struct FrameNames
 	uint32	   *of_line;		/* per line of a location, but the outermost */
 } FrameNames;
 
-/* More nodes than this make no tree that a datum could hold. */
-#define CALL_TREE_MAX_NODES		((uint32) 1 << 25)
+/* More nodes or names than this make no tree that a datum could hold. */
+#define CALL_TREE_MAX_NODES			((uint32) 1 << 24)
+#define CALL_TREE_MAX_NAME_BYTES	((size_t) 1 << 28)
 
 /* What a node of a dictionary's stack trie has not been mapped to yet. */
 #define CALL_TREE_UNMAPPED		PG_UINT32_MAX

@@ -60,14 +60,11 @@ find_last(StringRef string, char character, uint32 *position)
 	return false;
 }
 
-/*
- * The package, module or namespace that a function's name begins with, as Go,
- * Java, Rust, C++, PHP and Python write it; the whole name when there is
- * none.  A guess from the look of the name.
- */
-StringRef
-frame_package(StringRef name)
+/* The guess of frame_package(), which may be empty. */
+static StringRef
+guess_package(StringRef name)
 {
+	static const char anonymous[] = "(anonymous namespace)";
 	StringRef	head = name;
 	uint32		at;
 	uint32		dot;
@@ -75,6 +72,9 @@ frame_package(StringRef name)
 	if (name.length > 4 &&
 		memcmp(name.data + name.length - 4, "_[k]", 4) == 0)
 		return string_ref_literal("[kernel]");
+	if (name.length >= strlen(anonymous) &&
+		memcmp(name.data, anonymous, strlen(anonymous)) == 0)
+		return string_ref(name.data, strlen(anonymous));
 	while (head.length > 1 && (head.data[0] == '<' || head.data[0] == '(' ||
 							   head.data[0] == '*' || head.data[0] == '&'))
 		head = string_ref(head.data + 1, head.length - 1);
@@ -114,6 +114,19 @@ frame_package(StringRef name)
 		return string_ref(head.data, at);
 	}
 	return name;
+}
+
+/*
+ * The package, module or namespace that a function's name begins with, as Go,
+ * Java, Rust, C++, PHP and Python write it; the whole name when there is
+ * none.  A guess from the look of the name.
+ */
+StringRef
+frame_package(StringRef name)
+{
+	StringRef	package = guess_package(name);
+
+	return package.length > 0 ? package : name;
 }
 
 /* ---- names ---- */

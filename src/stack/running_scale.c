@@ -16,31 +16,46 @@
 
 #include <math.h>
 
+#include "common/int.h"
+
 #include "stack/running_scale.h"
+
+static bool
+fail_overflow(PyroError *error)
+{
+	return pyro_fail(error, PYRO_OVERFLOW, "scaled value is out of range");
+}
 
 /*
  * n values times numerator / denominator, both finite and the second one not
- * 0, into scaled[n].  Returns false with PYRO_OVERFLOW.
+ * 0, into scaled[n].  Returns false with PYRO_OVERFLOW, also where a running
+ * sum leaves int64.
  */
 bool
 scale_running_sums(const int64 *values, uint32 n, long double numerator,
 				   long double denominator, int64 *scaled, PyroError *error)
 {
 	const long double limit = 9223372036854775808.0L;
-	__int128	sum = 0;		/* 2^32 values of 2^63 have room in it */
-	long double before = 0;
+	int64		sum = 0;
+	int64		before = 0;
 
+	if (numerator == denominator)
+	{
+		memcpy(scaled, values, n * sizeof(int64));
+		return true;
+	}
 	for (uint32 i = 0; i < n; i++)
 	{
 		long double after;
 
-		sum += values[i];
+		/* beyond int64 a long double would not hold every whole number */
+		if (pg_add_s64_overflow(sum, values[i], &sum))
+			return fail_overflow(error);
 		after = rintl((long double) sum * numerator / denominator);
-		if (!(after - before >= -limit && after - before < limit))
-			return pyro_fail(error, PYRO_OVERFLOW,
-							 "scaled value is out of range");
-		scaled[i] = (int64) (after - before);
-		before = after;
+		if (!(after >= -limit && after < limit) ||
+			pg_sub_s64_overflow((int64) after, before, &scaled[i]))
+			return fail_overflow(error);
+		before = (int64) after;
 	}
 	return true;
 }

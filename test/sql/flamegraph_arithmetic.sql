@@ -34,6 +34,13 @@ FROM unnest('{0x1p1," 1","1 ",+1,.,1.,1e,1e+,e5,5,0,0.0,1e-400}'::text[]) n;
 SELECT build.error($$SELECT flamegraph_diff('a -5', 'b 2', 'total')$$) AS opposite;
 SELECT * FROM flamegraph_diff('a -5', 'b -10', 'total');
 
+-- Functions of a diff's base are scaled once each, however many nodes they have.
+WITH t AS (SELECT string_agg(format(E'p%s;x 6\np%s;y 4', n, n), E'\n')::flamegraph AS base,
+				  string_agg(format(E'p%s;x 3\np%s;y 2', n, n), E'\n')::flamegraph AS comparison
+		   FROM (SELECT lpad(i::text, 4, '0') AS n FROM generate_series(1, 1000) i) z)
+SELECT function, base_self, base_total, comparison_total, delta, delta_pct FROM t, flamegraph_diff_top(base, comparison, '0.2')
+WHERE function IN ('x', 'y');
+
 -- The mean over the rows that are not NULL, as if no tree were rounded on its
 -- way; counts are of all that went in.
 SELECT flamegraph_avg(p, 'samples')::text

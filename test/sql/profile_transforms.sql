@@ -34,6 +34,19 @@ FROM unnest('{1,1.1,-1.1,NaN,Infinity,-Infinity}'::text[]) f;
 SELECT bool_and(p * 1 = p) AS one_is_neutral, bool_and(doubled = tree * 2) AS like_a_tree
 FROM (SELECT p, flamegraph(p) AS tree, flamegraph(p * 2) AS doubled FROM given GROUP BY p) f;
 
+-- Differences are exact whatever the sums on the way, and keep the left one's
+-- default; scaled samples of one stack stand in their canonical order.
+WITH x AS (SELECT string_agg('a' || i || ' 4611686018427387904', E'\n') || E'\nb1 1\nb2 1\nb3 1\n' ||
+	string_agg('c' || i || ' -4611686018427387904', E'\n') AS t FROM generate_series(1, 8) i)
+SELECT stack, value FROM x, profile_samples('z 5'::profile - t::profile) WHERE stack[1] LIKE 'b%';
+SELECT stack, value FROM profile_samples('a -1'::profile - 'a -9223372036854775808'::profile);
+SELECT profile_default_sample_type(profile_from_folded('f 3', 'z', '1') - profile_from_folded('f 2', 'a', '2'));
+SELECT f AS factor, (p * f)::text::profile = p * f AS canonical, profile_sample_count(p * f) AS samples
+FROM (SELECT E'f 3\nf 1\nf 2\ng 1'::profile AS p) x, unnest('{-1,0.3,1,0}'::float8[]) f;
+-- whether a total leaves 64 bits does not depend on names
+SELECT flamegraph_total(t::flamegraph) AS tree, (SELECT sum(total) FROM profile_source(t::profile, '.')) AS lines
+FROM unnest(ARRAY[E'a -1\nb 1\nc 9223372036854775807', E'c -1\nb 1\na 9223372036854775807']) t;
+
 -- Filters by labels keep what SQL over the samples keeps, and nothing else:
 -- no string, function or mapping that only the others had.
 CREATE TABLE labelled AS SELECT p FROM given WHERE file = 'go-cpu-labels.pb.gz';
@@ -70,7 +83,7 @@ FROM odd, unnest(ARRAY['{"key": "a"}', '{"key": "b"}', '{"bytes": 512}', '{"byte
 	'{"key": "a", "bytes": 512}', '{}']) filter;
 SELECT filter, build.error(format('SELECT profile_filter_labels(p, %L) FROM odd', filter))
 FROM unnest(ARRAY['[]', '1', '"key"', 'null', '{"key": null}', '{"key": ["a"]}', '{"key": {"a": 1}}', '{"key": true}',
-	'{"bytes": 1e30}']) filter;
+	'{"bytes": 1e30}', '{"bytes": 512.5}']) filter;
 
 -- Symbols as they are in every process: equal frames merge, whatever their
 -- addresses; what has no symbols keeps them.
@@ -145,7 +158,7 @@ FROM (SELECT flamegraph(p) AS a, flamegraph(p, NULL, 'function') AS b, flamegrap
 SELECT g, build.error(format('SELECT flamegraph(p, NULL, %L) FROM listed', g)) FROM unnest('{"",lines,Function,addresses}'::text[]) g;
 SELECT name, label AS package FROM unnest(ARRAY['compress/flate.(*compressor).deflate', 'main.work', 'runtime.mallocgc',
 	'java/math/BigDecimal.valueOf', 'org.postgresql.Driver.connect', 'std::vector<int>::push_back', 'App\Http\Kernel::handle',
-	'malloc', 'do_syscall_64_[k]', 'github.com/a/b.(*T).F.func1']) name,
+	'malloc', '::operator new', '/', '(anonymous namespace)::work', 'do_syscall_64_[k]', 'github.com/a/b.(*T).F.func1']) name,
 	LATERAL (SELECT flamegraph(p, NULL, 'package') AS tree FROM (VALUES (profile_from_folded(name || ' 1'))) v(p)) f,
 	flamegraph_frames(tree) WHERE level = 1;
 

@@ -582,7 +582,7 @@ test_quadratic(void)
 
 	unit_memory_init(&memory);
 	tree = new_tree(&memory);
-	for (uint32 i = 0; i < 20000; i++)
+	for (uint32 i = 0; i < 15000; i++)
 	{
 		char		name[16];
 
