@@ -415,7 +415,7 @@ COMMENT ON FUNCTION pyro.services_calling(regclass, text, timestamptz, timestamp
 -- Not as the session would show it: some DateStyles name zones that mean
 -- another time when they are read.
 CREATE FUNCTION pyro.utc_literal(timestamptz) RETURNS text
-	LANGUAGE sql STABLE STRICT PARALLEL SAFE
+	LANGUAGE sql STABLE STRICT PARALLEL RESTRICTED
 	RETURN quote_literal(to_char(timezone('UTC', $1), 'YYYY-MM-DD HH24:MI:SS.US') || '+00');
 COMMENT ON FUNCTION pyro.utc_literal(timestamptz) IS
 	'quoted literal of a time, whatever the settings of the session';

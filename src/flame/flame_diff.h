@@ -11,7 +11,8 @@
 
 /*
  * The tree that has all paths of both.  Its own values are the base's, scaled
- * by the factor.
+ * by the factor.  To live on the stack: a long double wants more alignment
+ * than a memory context gives.
  */
 typedef struct FlameDiff
 {

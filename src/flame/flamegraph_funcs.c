@@ -122,17 +122,15 @@ flamegraph_top(PG_FUNCTION_ARGS)
 	return (Datum) 0;
 }
 
-/* Two flame graphs side by side, in the current context. */
-static FlameDiff *
-make_diff(Datum base, Datum comparison, StringRef norm_by)
+/* Two flame graphs side by side; its arrays are in the current context. */
+static void
+make_diff(Datum base, Datum comparison, StringRef norm_by, FlameDiff *diff)
 {
 	Allocator	allocator = context_allocator(CurrentMemoryContext);
-	FlameDiff  *diff = palloc(sizeof(FlameDiff));
 	PyroError	error;
 
 	pyro_check(flame_diff(flamegraph_open(base), flamegraph_open(comparison),
 						  norm_by, &allocator, diff, &error), &error);
-	return diff;
 }
 
 PYRO_FUNCTION(flamegraph_diff);
@@ -145,14 +143,15 @@ flamegraph_diff(PG_FUNCTION_ARGS)
 {
 	Allocator	allocator = context_allocator(CurrentMemoryContext);
 	uint32		max_nodes = max_nodes_argument(fcinfo, 3);
-	FlameDiff  *diff = make_diff(PG_GETARG_DATUM(0), PG_GETARG_DATUM(1),
-								 sql_text_to_ref(PG_GETARG_TEXT_PP(2)));
+	FlameDiff	diff;
 	FlameRow   *rows;
 	uint32		nrows;
 	PyroError	error;
 
 	InitMaterializedSRF(fcinfo, 0);
-	pyro_check(flame_rows(&diff->tree, diff->right_total, diff->right_self,
+	make_diff(PG_GETARG_DATUM(0), PG_GETARG_DATUM(1),
+			  sql_text_to_ref(PG_GETARG_TEXT_PP(2)), &diff);
+	pyro_check(flame_rows(&diff.tree, diff.right_total, diff.right_self,
 						  max_nodes, &allocator, &rows, &nrows, &error),
 			   &error);
 	put_rows((ReturnSetInfo *) fcinfo->resultinfo, rows, nrows);
@@ -302,19 +301,20 @@ Datum
 flamegraph_diff_svg(PG_FUNCTION_ARGS)
 {
 	Allocator	allocator = context_allocator(CurrentMemoryContext);
-	FlameDiff  *diff = make_diff(PG_GETARG_DATUM(0), PG_GETARG_DATUM(1),
-								 string_ref_literal("none"));
+	FlameDiff	diff;
 	StringRef	title = sql_text_to_ref(PG_GETARG_TEXT_PP(2));
 	FlameRow   *rows;
 	uint32		nrows;
 	TextBuffer	buffer;
 	PyroError	error;
 
-	pyro_check(flame_rows(&diff->tree, diff->right_total, diff->right_self,
+	make_diff(PG_GETARG_DATUM(0), PG_GETARG_DATUM(1),
+			  string_ref_literal("none"), &diff);
+	pyro_check(flame_rows(&diff.tree, diff.right_total, diff.right_self,
 						  SVG_MAX_ROWS, &allocator, &rows, &nrows, &error),
 			   &error);
 	text_buffer_init(&buffer, &allocator, MaxAllocSize - VARHDRSZ);
-	flame_diff_svg_append(&buffer, rows, nrows, diff->tree.type,
-						  diff->tree.unit, title);
+	flame_diff_svg_append(&buffer, rows, nrows, diff.tree.type,
+						  diff.tree.unit, title);
 	PG_RETURN_TEXT_P(buffer_to_text(&buffer));
 }

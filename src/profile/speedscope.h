@@ -17,7 +17,7 @@
 #define SPEEDSCOPE_OWN_EXPORTER		"pyro_ext"
 
 /* A decimal number in units of 1e-9. */
-typedef __int128 SpeedscopeNumber;
+typedef int128 SpeedscopeNumber;
 
 typedef struct SpeedscopeReader
 {

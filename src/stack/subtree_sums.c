@@ -17,8 +17,8 @@ static bool
 sum_widely(const uint32 *parent, const int64 *self, uint32 nnodes,
 		   int64 *total, const Allocator *scratch, PyroError *error)
 {
-	__int128   *sum = allocate_or_fail(scratch, nnodes, sizeof(__int128),
-									   error);
+	/* not __int128, which wants more alignment than a memory context gives */
+	int128	   *sum = allocate_or_fail(scratch, nnodes, sizeof(int128), error);
 
 	if (sum == NULL)
 		return false;

@@ -273,7 +273,7 @@ test_literals_round_trip(void)
 	unit_ok(same, "lists of any strings are read back");
 }
 
-/* Large texts take time in proportion, too large ones none. */
+/* As many matchers as are allowed, with values as long as fit. */
 static void
 test_large(void)
 {
@@ -286,18 +286,26 @@ test_large(void)
 	size_t		at = 0;
 
 	text[at++] = '{';
-	while (at + 7 < size)
+	for (uint32 i = 0; i < SELECTOR_MAX_MATCHERS; i++)
 	{
-		memcpy(text + at, "a=\"b\",", 6);
-		at += 6;
+		size_t		length = size / SELECTOR_MAX_MATCHERS - 10;
+
+		memcpy(text + at, "a=\"", 3);
+		memset(text + at + 3, 'b', length);
+		memcpy(text + at + 3 + length, "\",", 2);
+		at += length + 5;
 	}
 	text[at++] = '}';
 	unit_memory_init(&memory);
 	unit_ok(selector_parse(string_ref(text, at), &memory.allocator, &selector,
-						   &error) && selector.nmatchers == (at - 2) / 6,
-			"reads as many matchers as fit");
-	unit_ok(selector.matchers[selector.nmatchers - 1].position == at - 6,
-			"and knows where the last one is");
+						   &error) &&
+			selector.nmatchers == SELECTOR_MAX_MATCHERS,
+			"reads as many matchers as are allowed");
+	at--;
+	memcpy(text + at, "a=\"b\"}", 6);
+	unit_ok(!selector_parse(string_ref(text, at + 6), &memory.allocator,
+							&selector, &error) && error.kind == PYRO_LIMIT,
+			"refuses one more");
 	unit_ok(unit_seconds() - started < 5, "in reasonable time");
 	unit_ok(!selector_parse(string_ref(text, size + 1), &memory.allocator,
 							&selector, &error) && error.kind == PYRO_LIMIT,
