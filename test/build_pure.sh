@@ -13,6 +13,7 @@ cd "$(dirname "$0")/.."
 pg_config=${PG_CONFIG:-pg_config}
 version=$(sed -n "s/^default_version *= *'\(.*\)'/\1/p" pyro_ext.control)
 
+make -s PG_CONFIG="$pg_config" src/flame/flame_svg_assets.h
 mapfile -t pure < <(
   grep -l '^.ifndef FRONTEND' src/*/*.c)
 "${CC:-cc}" -std=gnu11 -O2 -g -DFRONTEND -D_GNU_SOURCE -DPYRO_VERSION="\"$version\"" -Isrc -Itest/unit \
