@@ -39,6 +39,7 @@ typedef struct Canonicaliser
 	size_t		capacity;
 } Canonicaliser;
 
+/* canonical_internal.c */
 extern void *canonical_array(Canonicaliser *c, size_t n, size_t element_size);
 extern uint32 *canonical_ranks(Canonicaliser *c, size_t n);
 extern bool canonical_reserve(Canonicaliser *c, size_t n);
