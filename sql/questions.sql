@@ -253,6 +253,19 @@ COMMENT ON FUNCTION pyro.profile_types(regclass, timestamptz, timestamptz, text)
 
 -- ---- questions: how much ----
 
+-- Checked before there are rows, so that a wrong step is always an error.
+CREATE FUNCTION pyro.bucket_origin("from" timestamptz, step interval) RETURNS timestamptz
+	LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	IF step <= interval '0' OR date_part('month', step) <> 0 OR date_part('year', step) <> 0 THEN
+		RAISE invalid_parameter_value USING MESSAGE = 'step must be above 0, in weeks or shorter units: ' || step::text;
+	END IF;
+	RETURN CASE WHEN isfinite("from") THEN "from" ELSE to_timestamp(0) END;
+END $$;
+COMMENT ON FUNCTION pyro.bucket_origin(timestamptz, interval) IS
+	'where the buckets of a range begin';
+
 CREATE FUNCTION pyro.series(t regclass, type text, selector text, "from" timestamptz, until timestamptz,
 	step interval, group_by text[] DEFAULT '{}')
 	RETURNS TABLE (bucket timestamptz, labels jsonb, value float8)
@@ -266,7 +279,7 @@ BEGIN
 		'SELECT r.bucket, r.labels, r.value FROM (SELECT q.bucket,'
 		|| ' pyro.label_set(q.service, q.name, q.labels || pyro.type_labels($7), $11) AS labels,'
 		|| ' sum(q.value)::float8 AS value'
-		|| ' FROM (SELECT date_bin($10, p.ts::timestamptz, $1) AS bucket, p.service, p.name, ' || s.labels || ' AS labels,'
+		|| ' FROM (SELECT date_bin($10, p.ts::timestamptz, pyro.bucket_origin($1, $10)) AS bucket, p.service, p.name, ' || s.labels || ' AS labels,'
 		|| CASE WHEN s.instant THEN ' avg' ELSE ' sum' END || '(@extschema@.profile_total(p.profile, $9)) AS value'
 		|| ' FROM ' || t::text || ' AS p WHERE ' || s.condition || ' GROUP BY 1, 2, 3, 4) AS q'
 		|| ' GROUP BY 1, 2) AS r ORDER BY r.bucket, r.labels::text COLLATE "C"'
@@ -370,7 +383,7 @@ BEGIN
 		'SELECT q.bucket, sum(q.self / q.n), sum(q.total / q.n), sum(q.total / q.n) / nullif(sum(q.whole / q.n), 0)'
 		|| ' FROM (SELECT g.bucket, g.n, g.whole, @extschema@.flamegraph_self(g.tree, $11)::float8 AS self,'
 		|| ' coalesce((SELECT f.total FROM @extschema@.flamegraph_top(g.tree) AS f WHERE f.function = $11), 0)::float8'
-		|| ' AS total FROM (SELECT date_bin($10, p.ts::timestamptz, $1) AS bucket,'
+		|| ' AS total FROM (SELECT date_bin($10, p.ts::timestamptz, pyro.bucket_origin($1, $10)) AS bucket,'
 		|| ' @extschema@.flamegraph(p.profile, $9) FILTER (WHERE pyro.may_have_frame(p.profile, $11)) AS tree,'
 		|| ' sum(@extschema@.profile_total(p.profile, $9))::float8 AS whole,'
 		|| CASE WHEN s.instant THEN ' count(*)' ELSE ' 1' END || '::float8 AS n'

@@ -366,6 +366,14 @@ SELECT timestamptz '2024-05-01 00:00+00' + i * interval '1 hour' + CASE WHEN i >
 SELECT label, value, "valueRight" FROM pyro.diff('parked', 'goroutine:goroutine:count', '{}', '2024-05-01', '2024-05-02', '{}', '2024-05-02', '2024-05-03', 'time');
 SELECT flamegraph_duration(flamegraph_avg(profile, 'goroutine')), flamegraph_profiles(flamegraph_avg(profile, 'goroutine')) FROM parked;
 
+-- a range without a beginning has buckets from 1970 on; a wrong step is an
+-- error whether there are rows or not
+SELECT bucket, value FROM pyro.series('parked', 'goroutine:goroutine:count', '{}', '-infinity', 'infinity', '1 day');
+SELECT bucket, total FROM pyro.function_series('parked', 'goroutine:goroutine:count', '{}', 'main', '-infinity', '2024-05-02', '1 week');
+SELECT step, build.error(format('SELECT * FROM pyro.series(''parked'', ''a:b:c'', ''{}'', now(), now(), %L)', step)) AS series,
+	build.error(format('SELECT * FROM pyro.function_series(''parked'', ''a:b:c'', ''{}'', ''f'', now(), now(), %L)', step)) = build.error(format('SELECT * FROM pyro.series(''parked'', ''a:b:c'', ''{}'', now(), now(), %L)', step)) AS same
+FROM unnest('{0,-1 hour,1 month,1 year}'::text[]) step;
+
 -- ---- selectors that would cost too much ----
 
 SELECT build.error(format('SELECT pyro.matches(''a'', ''b'', ''{}'', %L)', '{' || string_agg(format('x%s!="1"', i), ',') || '}')) AS matchers FROM generate_series(1, 101) i;
