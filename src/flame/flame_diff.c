@@ -26,7 +26,6 @@ typedef struct DiffBuilder
 	uint32	   *name_b;
 	uint32	   *node_a;
 	uint32	   *node_b;
-	uint32	   *parent;			/* of the diff's nodes */
 	long double numerator;		/* the base is scaled by their ratio */
 	long double denominator;
 } DiffBuilder;
@@ -120,39 +119,25 @@ place_self(DiffBuilder *d, const int64 *self, uint32 nnodes,
 	return placed;
 }
 
-/* The base's self values, scaled. */
-static int64 *
+/* The base's self values, as they are and scaled. */
+static bool
 place_base(DiffBuilder *d)
 {
 	const FlameTree *base = d->base;
+	FlameDiff  *diff = d->diff;
 	int64	   *scaled;
 
+	diff->exact_self = place_self(d, base->self, base->nnodes, d->node_a);
+	diff->tree.self = diff->exact_self;
+	if (diff->exact_self == NULL || d->numerator == d->denominator)
+		return diff->exact_self != NULL;
 	scaled = new_array(d, base->nnodes, sizeof(int64));
 	if (scaled == NULL ||
 		!scale_running_sums(base->self, base->nnodes, d->numerator,
 							d->denominator, scaled, d->error))
-		return NULL;
-	return place_self(d, scaled, base->nnodes, d->node_a);
-}
-
-/* The parent of each node of the diff. */
-static bool
-find_parents(DiffBuilder *d)
-{
-	const FlameTree *tree = &d->diff->tree;
-	uint32	   *path = new_array(d, (size_t) flame_deepest_level(tree) + 1,
-								 sizeof(uint32));
-
-	d->parent = new_array(d, tree->nnodes, sizeof(uint32));
-	if (path == NULL || d->parent == NULL)
 		return false;
-	d->parent[0] = path[0] = 0;
-	for (uint32 i = 1; i < tree->nnodes; i++)
-	{
-		d->parent[i] = path[tree->level[i] - 1];
-		path[tree->level[i]] = i;
-	}
-	return true;
+	diff->tree.self = place_self(d, scaled, base->nnodes, d->node_a);
+	return diff->tree.self != NULL;
 }
 
 /* Totals from self values, over the diff's tree. */
@@ -162,7 +147,7 @@ sum_totals(DiffBuilder *d, const int64 *self)
 	uint32		nnodes = d->diff->tree.nnodes;
 	int64	   *total = new_array(d, nnodes, sizeof(int64));
 
-	if (total == NULL || !sum_subtrees(d->parent, self, nnodes, total,
+	if (total == NULL || !sum_subtrees(d->diff->parent, self, nnodes, total,
 									   d->allocator, d->error))
 		return NULL;
 	return total;
@@ -282,8 +267,11 @@ flame_diff(const FlameTree *base, const FlameTree *comparison,
 						 (int) Min(base->unit.length, 60), base->unit.data,
 						 (int) Min(comparison->unit.length, 60),
 						 comparison->unit.data);
-	if (!find_factor(&d, norm_by) || !merge_names(&d) || !merge_nodes(&d) ||
-		!find_parents(&d))
+	if (!find_factor(&d, norm_by) || !merge_names(&d) || !merge_nodes(&d))
+		return false;
+	diff->parent = preorder_parents(diff->tree.level, diff->tree.nnodes,
+									allocator, error);
+	if (diff->parent == NULL)
 		return false;
 	diff->numerator = d.numerator;
 	diff->denominator = d.denominator;
@@ -294,14 +282,9 @@ flame_diff(const FlameTree *base, const FlameTree *comparison,
 	diff->tree.duration_nanos = base->duration_nanos;
 	diff->right_self = place_self(&d, comparison->self, comparison->nnodes,
 								  d.node_b);
-	diff->exact_self = place_self(&d, base->self, base->nnodes, d.node_a);
-	diff->tree.self = place_base(&d);
-	if (diff->right_self == NULL || diff->exact_self == NULL ||
-		diff->tree.self == NULL)
+	if (diff->right_self == NULL || !place_base(&d))
 		return false;
 	diff->right_total = sum_totals(&d, diff->right_self);
-	diff->exact_total = sum_totals(&d, diff->exact_self);
 	diff->tree.total = sum_totals(&d, diff->tree.self);
-	return diff->right_total != NULL && diff->exact_total != NULL &&
-		diff->tree.total != NULL;
+	return diff->right_total != NULL && diff->tree.total != NULL;
 }

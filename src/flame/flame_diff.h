@@ -20,7 +20,7 @@ typedef struct FlameDiff
 	int64	   *right_self;		/* of the comparison, by node */
 	int64	   *right_total;
 	int64	   *exact_self;		/* the base's, not scaled */
-	int64	   *exact_total;
+	uint32	   *parent;			/* of each node */
 	double		factor;
 	long double numerator;		/* the factor as a fraction */
 	long double denominator;

@@ -14,6 +14,7 @@
 #include "flame/flame_top.h"
 #include "stack/running_scale.h"
 #include "stack/sequence_entry.h"
+#include "stack/subtree_sums.h"
 
 /* By the size of the change descending, then name. */
 static inline uint64
@@ -38,19 +39,15 @@ static bool
 sort_by_size(const FlameChange *changes, uint32 n, const Allocator *allocator,
 			 FlameChange **sorted, PyroError *error)
 {
-	SequenceEntry *entries = allocate_array(allocator, 2 * (size_t) n,
-											sizeof(SequenceEntry));
-	uint32	   *items = allocate_array(allocator, n, sizeof(uint32));
-	bool	   *same = allocate_array(allocator, n, sizeof(bool));
+	SequenceScratch scratch;
 
-	*sorted = allocate_array(allocator, n, sizeof(FlameChange));
-	if (entries == NULL || items == NULL || same == NULL || *sorted == NULL)
-		return pyro_fail_memory(error);
+	*sorted = allocate_or_fail(allocator, n, sizeof(FlameChange), error);
+	if (*sorted == NULL ||
+		!sequence_scratch_init(&scratch, n, allocator, error))
+		return false;
+	sort_changes(changes, scratch.entries, scratch.items, scratch.same, n);
 	for (uint32 i = 0; i < n; i++)
-		items[i] = i;
-	sort_changes(changes, entries, items, same, n);
-	for (uint32 i = 0; i < n; i++)
-		(*sorted)[i] = changes[items[i]];
+		(*sorted)[i] = changes[scratch.items[i]];
 	return true;
 }
 
@@ -79,13 +76,18 @@ flame_diff_top(const FlameDiff *diff, const Allocator *allocator,
 	FlameTree	right = diff->tree;
 	uint32		n = right.nnames;
 	FlameChange *all = allocate_array(allocator, n, sizeof(FlameChange));
+	int64	   *exact_total = allocate_array(allocator, left.nnodes,
+											 sizeof(int64));
 	FlameFunction *base;
 	FlameFunction *comparison;
 
-	if (all == NULL)
+	if (all == NULL || exact_total == NULL)
 		return pyro_fail_memory(error);
+	if (!sum_subtrees(diff->parent, diff->exact_self, left.nnodes,
+					  exact_total, allocator, error))
+		return false;
 	left.self = diff->exact_self;
-	left.total = diff->exact_total;
+	left.total = exact_total;
 	right.self = diff->right_self;
 	right.total = diff->right_total;
 	if (!flame_count_functions(&left, allocator, &base, error) ||

@@ -341,38 +341,3 @@ flame_flat_open(const uint8 *bytes, size_t size, FlameTree *tree,
 		return pyro_fail(error, PYRO_MALFORMED, "its head contradicts itself");
 	return check_nodes(tree, head.name_bytes, error);
 }
-
-/*
- * Add all nodes of one tree to a growing one.  Returns false with
- * PYRO_OVERFLOW, PYRO_LIMIT or PYRO_NO_MEMORY.
- */
-bool
-call_tree_add_flame(CallTree *tree, const FlameTree *flame,
-					const Allocator *scratch, PyroError *error)
-{
-	uint32	   *names = allocate_array(scratch, flame->nnames, sizeof(uint32));
-	uint32	   *path;			/* node at each level */
-	uint32		deepest;
-
-	deepest = flame_deepest_level(flame);
-	path = allocate_array(scratch, (size_t) deepest + 1, sizeof(uint32));
-	if (names == NULL || path == NULL)
-		return pyro_fail_memory(error);
-	for (uint32 i = 0; i < flame->nnames; i++)
-		if (!call_tree_intern(tree, flame_name(flame, i), &names[i], error))
-			return false;
-	path[0] = 0;
-	if (!call_tree_add_self(tree, 0, flame->self[0], error))
-		return false;
-	for (uint32 i = 1; i < flame->nnodes; i++)
-	{
-		uint32		level = flame->level[i];
-
-		allocator_poll(scratch, i);
-		if (!call_tree_child(tree, path[level - 1], names[flame->name[i]],
-							 &path[level], error) ||
-			!call_tree_add_self(tree, path[level], flame->self[i], error))
-			return false;
-	}
-	return true;
-}

@@ -72,7 +72,5 @@ extern bool flame_flat_write(const CallTree *tree, const FlameHeader *header,
 							 TextBuffer *out, PyroError *error);
 extern bool flame_flat_open(const uint8 *bytes, size_t size, FlameTree *tree,
 							PyroError *error);
-extern bool call_tree_add_flame(CallTree *tree, const FlameTree *flame,
-								const Allocator *scratch, PyroError *error);
 
 #endif							/* PYRO_FLAME_FLAT_H */

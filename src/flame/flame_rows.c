@@ -13,6 +13,7 @@
 #include "common/int.h"
 
 #include "flame/flame_rows.h"
+#include "stack/preorder.h"
 #include "stack/sequence_entry.h"
 
 typedef struct RowCutter
@@ -34,28 +35,6 @@ static void *
 new_array(RowCutter *c, size_t n, size_t element_size)
 {
 	return allocate_or_fail(c->allocator, n, element_size, c->error);
-}
-
-static bool
-find_parents(RowCutter *c)
-{
-	const FlameTree *tree = c->tree;
-	uint32	   *path;
-	uint32		deepest;
-
-	deepest = flame_deepest_level(tree);
-	path = new_array(c, (size_t) deepest + 1, sizeof(uint32));
-	c->parent = new_array(c, tree->nnodes, sizeof(uint32));
-	if (path == NULL || c->parent == NULL)
-		return false;
-	for (uint32 i = 0; i < tree->nnodes; i++)
-	{
-		uint32		level = tree->level[i];
-
-		c->parent[i] = level == 0 ? 0 : path[level - 1];
-		path[level] = i;
-	}
-	return true;
 }
 
 /*
@@ -117,35 +96,29 @@ static bool
 choose_nodes(RowCutter *c)
 {
 	uint32		n = c->tree->nnodes;
-	SequenceEntry *entries = new_array(c, 2 * (size_t) n,
-									   sizeof(SequenceEntry));
-	uint32	   *candidates = new_array(c, n, sizeof(uint32));
-	bool	   *same = new_array(c, n, sizeof(bool));
+	SequenceScratch scratch;
 	uint32	   *hidden = new_array(c, n, sizeof(uint32));
 	uint32		nrows = 1;
 
 	c->kept = new_array(c, n, sizeof(bool));
-	if (entries == NULL || candidates == NULL || same == NULL ||
-		hidden == NULL || c->kept == NULL)
+	if (hidden == NULL || c->kept == NULL ||
+		!sequence_scratch_init(&scratch, n, c->allocator, c->error))
 		return false;
 	memset(c->kept, n <= c->max_rows, n * sizeof(bool));
 	c->nrows = n;
 	if (n <= c->max_rows)
 		return true;
 	memset(hidden, 0, n * sizeof(uint32));
-	for (uint32 i = 0; i < n; i++)
-	{
-		candidates[i] = i;
-		if (i > 0)
-			hidden[c->parent[i]]++;
-	}
-	sort_candidates(c->weight, entries, candidates + 1, same, n - 1);
+	for (uint32 i = 1; i < n; i++)
+		hidden[c->parent[i]]++;
+	sort_candidates(c->weight, scratch.entries, scratch.items + 1,
+					scratch.same, n - 1);
 	c->kept[0] = true;
 	nrows += hidden[0] > 0;
 	c->nrows = nrows;
 	for (uint32 i = 1; i < n; i++)
 	{
-		uint32		node = candidates[i];
+		uint32		node = scratch.items[i];
 
 		nrows++;
 		nrows -= --hidden[c->parent[node]] == 0;
@@ -258,7 +231,8 @@ flame_rows(const FlameTree *tree, const int64 *right_total,
 	FlameRow   *others;
 	uint32		deepest;
 
-	if (!find_parents(&c) || !weigh_nodes(&c) || !choose_nodes(&c))
+	c.parent = preorder_parents(tree->level, tree->nnodes, allocator, error);
+	if (c.parent == NULL || !weigh_nodes(&c) || !choose_nodes(&c))
 		return false;
 	deepest = flame_deepest_level(tree);
 	others = new_array(&c, (size_t) deepest + 1, sizeof(FlameRow));

@@ -46,19 +46,15 @@ static bool
 sort_top(FlameFunction *functions, uint32 n, const Allocator *allocator,
 		 FlameFunction **sorted, PyroError *error)
 {
-	SequenceEntry *entries = allocate_array(allocator, 2 * (size_t) n,
-											sizeof(SequenceEntry));
-	uint32	   *items = allocate_array(allocator, n, sizeof(uint32));
-	bool	   *same = allocate_array(allocator, n, sizeof(bool));
+	SequenceScratch scratch;
 
-	*sorted = allocate_array(allocator, n, sizeof(FlameFunction));
-	if (entries == NULL || items == NULL || same == NULL || *sorted == NULL)
-		return pyro_fail_memory(error);
+	*sorted = allocate_or_fail(allocator, n, sizeof(FlameFunction), error);
+	if (*sorted == NULL ||
+		!sequence_scratch_init(&scratch, n, allocator, error))
+		return false;
+	sort_functions(functions, scratch.entries, scratch.items, scratch.same, n);
 	for (uint32 i = 0; i < n; i++)
-		items[i] = i;
-	sort_functions(functions, entries, items, same, n);
-	for (uint32 i = 0; i < n; i++)
-		(*sorted)[i] = functions[items[i]];
+		(*sorted)[i] = functions[scratch.items[i]];
 	return true;
 }
 

@@ -1,7 +1,7 @@
 /*
  * flame_transform.c
  *	  From a call tree that is read to one that grows: what transforms share,
- *	  and the two simplest.
+ *	  and the simplest ones.
  */
 #ifndef FRONTEND
 #include "postgres.h"
@@ -38,6 +38,40 @@ flame_transform_init(FlameTransform *t, const FlameTree *from, CallTree *to,
 }
 
 /*
+ * All nodes below the root, each with its own value, below what t->at[0] is.
+ */
+static bool
+add_nodes(FlameTransform *t)
+{
+	const FlameTree *tree = t->from;
+
+	for (uint32 i = 1; i < tree->nnodes; i++)
+	{
+		uint32	   *at = &t->at[tree->level[i]];
+
+		if (!flame_transform_child(t, at[-1], tree->name[i], at) ||
+			!call_tree_add_self(t->to, *at, tree->self[i], t->error))
+			return false;
+	}
+	return true;
+}
+
+/*
+ * Add all nodes of one tree to a growing one, which need not be empty.
+ * Returns false with PYRO_OVERFLOW, PYRO_LIMIT or PYRO_NO_MEMORY.
+ */
+bool
+call_tree_add_flame(CallTree *tree, const FlameTree *flame,
+					const Allocator *scratch, PyroError *error)
+{
+	FlameTransform t;
+
+	return flame_transform_init(&t, flame, tree, scratch, error) &&
+		call_tree_add_self(tree, 0, flame->self[0], error) &&
+		add_nodes(&t);
+}
+
+/*
  * Every stack with one more frame at its root, empty ones too.
  *
  * Returns false with PYRO_LIMIT, PYRO_OVERFLOW or PYRO_NO_MEMORY.
@@ -49,20 +83,11 @@ flame_prefix(const FlameTree *tree, StringRef root, CallTree *result,
 	FlameTransform t;
 	uint32		name;
 
-	if (!flame_transform_init(&t, tree, result, scratch, error) ||
-		!call_tree_intern(result, root, &name, error) ||
-		!call_tree_child(result, 0, name, &t.at[0], error) ||
-		!call_tree_add_self(result, t.at[0], tree->self[0], error))
-		return false;
-	for (uint32 i = 1; i < tree->nnodes; i++)
-	{
-		uint32	   *at = &t.at[tree->level[i]];
-
-		if (!flame_transform_child(&t, at[-1], tree->name[i], at) ||
-			!call_tree_add_self(result, *at, tree->self[i], error))
-			return false;
-	}
-	return true;
+	return flame_transform_init(&t, tree, result, scratch, error) &&
+		call_tree_intern(result, root, &name, error) &&
+		call_tree_child(result, 0, name, &t.at[0], error) &&
+		call_tree_add_self(result, t.at[0], tree->self[0], error) &&
+		add_nodes(&t);
 }
 
 /*

@@ -3,7 +3,7 @@
  *	  From a call tree that is read to one that grows: what transforms share.
  *
  * A transform walks the nodes of a FlameTree once, in pre-order, and adds
- * their values to a CallTree, which was empty before.
+ * their values to a CallTree, which was empty before unless it says otherwise.
  */
 #ifndef PYRO_FLAME_TRANSFORM_H
 #define PYRO_FLAME_TRANSFORM_H
@@ -26,6 +26,8 @@ extern bool flame_transform_init(FlameTransform *t, const FlameTree *from,
 								 CallTree *to, const Allocator *scratch,
 								 PyroError *error);
 
+extern bool call_tree_add_flame(CallTree *tree, const FlameTree *flame,
+								const Allocator *scratch, PyroError *error);
 extern bool flame_prefix(const FlameTree *tree, StringRef root,
 						 CallTree *result, const Allocator *scratch,
 						 PyroError *error);

@@ -186,8 +186,7 @@ flamegraph_self(PG_FUNCTION_ARGS)
 		StringRef	name = flame_name(tree, functions[i].name);
 
 		CHECK_FOR_INTERRUPTS();
-		if (string_ref_equal(name, wanted) ||
-			string_ref_equal(sql_text_to_ref(sql_text_readable(name)), wanted))
+		if (sql_text_is(name, wanted))
 			PG_RETURN_INT64(functions[i].self);
 	}
 	PG_RETURN_INT64(0);

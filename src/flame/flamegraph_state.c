@@ -16,6 +16,7 @@
 
 #include "compat.h"
 #include "flame/flame_accumulate.h"
+#include "flame/flame_transform.h"
 #include "flame/flamegraph_type.h"
 #include "profile/aggregate_state.h"
 #include "profile/context_allocator.h"
@@ -148,8 +149,7 @@ open_profile(Datum datum, FrameGranularity granularity, text *sample_type,
 	if (granularity == FRAME_FUNCTION || granularity == FRAME_PACKAGE)
 		return profile_open_names(datum, sample_type, type);
 	profile = profile_open(datum);
-	*type = sample_type == NULL && profile->header.nsample_types == 0 ? -1 :
-		profile_choose_type(&profile->header, sample_type);
+	*type = profile_choose_type_if_any(&profile->header, sample_type);
 	return profile;
 }
 

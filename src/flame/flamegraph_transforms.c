@@ -162,17 +162,8 @@ match_exactly(const FlameTree *tree, text *function)
 
 	for (uint32 i = 0; i < tree->nnames; i++)
 	{
-		StringRef	name = flame_name(tree, i);
-		text	   *shown;
-
 		CHECK_FOR_INTERRUPTS();
-		matches[i] = string_ref_equal(name, wanted);
-		if (matches[i] || name.length >= wanted.length)
-			continue;
-		/* longer only where it has bytes that are not text */
-		shown = sql_text_readable(name);
-		matches[i] = string_ref_equal(sql_text_to_ref(shown), wanted);
-		pfree(shown);
+		matches[i] = sql_text_is(flame_name(tree, i), wanted);
 	}
 	return matches;
 }

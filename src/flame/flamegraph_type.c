@@ -13,6 +13,7 @@
 #include "comparison.h"
 #include "compat.h"
 #include "flame/flame_text.h"
+#include "flame/flame_transform.h"
 #include "flame/flamegraph_type.h"
 #include "profile/context_allocator.h"
 #include "profile/sql_text.h"

@@ -151,11 +151,9 @@ profile_contains(PG_FUNCTION_ARGS)
 	if (memmem(wanted.data, wanted.length, "\\x", 2) != NULL)
 		for (uint32 i = 0; i < stacks->nfunctions; i++)
 		{
-			text	   *shown;
-
 			CHECK_FOR_INTERRUPTS();
-			shown = sql_text_readable(stacks->strings[stacks->functions[i].name]);
-			if (string_ref_equal(sql_text_to_ref(shown), wanted))
+			if (sql_text_is(stacks->strings[stacks->functions[i].name],
+							wanted))
 				PG_RETURN_BOOL(true);
 		}
 	PG_RETURN_BOOL(false);

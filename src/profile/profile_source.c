@@ -138,22 +138,18 @@ number_lines(SourceCounter *c, const bool *wanted)
 {
 	const StackDictionary *stacks = c->stacks;
 	const Allocator *allocator = c->allocator;
-	uint32	   *order = allocate_or_fail(allocator, stacks->nlines,
-										 sizeof(uint32), c->error);
-	bool	   *same = allocate_or_fail(allocator, stacks->nlines,
-										sizeof(bool), c->error);
-	SequenceEntry *entries = allocate_or_fail(allocator,
-											  2 * (size_t) stacks->nlines,
-											  sizeof(SequenceEntry), c->error);
+	SequenceScratch scratch;
+	uint32	   *order;
 	uint32		n = 0;
 
 	c->source = allocate_or_fail(allocator, stacks->nlines, sizeof(uint32),
 								 c->error);
 	c->lines = allocate_or_fail(allocator, stacks->nlines, sizeof(SourceLine),
 								c->error);
-	if (order == NULL || same == NULL || entries == NULL ||
-		c->source == NULL || c->lines == NULL)
+	if (c->source == NULL || c->lines == NULL ||
+		!sequence_scratch_init(&scratch, stacks->nlines, allocator, c->error))
 		return false;
+	order = scratch.items;
 	for (uint32 i = 0; i < stacks->nlines; i++)
 	{
 		uint32		function = stacks->lines[i].function;
@@ -162,13 +158,13 @@ number_lines(SourceCounter *c, const bool *wanted)
 		if (function != 0 && wanted[function - 1])
 			order[n++] = i;
 	}
-	sort_lines(c, entries, order, same, n);
+	sort_lines(c, scratch.entries, order, scratch.same, n);
 	for (uint32 i = 0; i < n; i++)
 	{
 		const StackLine *line = &stacks->lines[order[i]];
 		const StackFunction *function = &stacks->functions[line->function - 1];
 
-		if (i == 0 || !same[i])
+		if (i == 0 || !scratch.same[i])
 			c->lines[c->nlines++] = (SourceLine)
 		{
 			stacks->strings[function->name],

@@ -100,22 +100,14 @@ find_strings(const StackDictionary *stacks, StringRef wanted)
 		return found;
 	for (uint32 i = 0; i < stacks->nstrings; i++)
 	{
-		StringRef	string = stacks->strings[i];
-		text	   *shown;
-
 		CHECK_FOR_INTERRUPTS();
-		/* a shown form is longer */
-		if (string.length >= wanted.length)
+		if (!sql_text_is(stacks->strings[i], wanted) ||
+			(found.n > 0 && found.strings[0] == i))
 			continue;
-		shown = sql_text_readable(string);
-		if (string_ref_equal(sql_text_to_ref(shown), wanted))
-		{
-			if (found.n == capacity)
-				found.strings = repalloc_huge(found.strings,
-											  (capacity *= 2) * sizeof(uint32));
-			found.strings[found.n++] = i;
-		}
-		pfree(shown);
+		if (found.n == capacity)
+			found.strings = repalloc_huge(found.strings,
+										  (capacity *= 2) * sizeof(uint32));
+		found.strings[found.n++] = i;
 	}
 	return found;
 }

@@ -89,8 +89,8 @@ profile_open(Datum datum)
 
 /*
  * Open of a profile datum what call trees by function name need, with the
- * values of one sample type; *type is its index (profile_choose_type()), or
- * -1 where none is asked for and the profile has none.
+ * values of one sample type; *type is its index, from
+ * profile_choose_type_if_any().
  */
 Profile *
 profile_open_names(Datum datum, text *type_name, int *type)
@@ -104,8 +104,7 @@ profile_open_names(Datum datum, text *type_name, int *type)
 	pyro_check(profile_flat_open_header((uint8 *) VARDATA_ANY(flat),
 										VARSIZE_ANY_EXHDR(flat), &allocator,
 										&header, &error), &error);
-	*type = type_name == NULL && header.nsample_types == 0 ? -1 :
-		profile_choose_type(&header, type_name);
+	*type = profile_choose_type_if_any(&header, type_name);
 	pyro_check(profile_flat_open_names((uint8 *) VARDATA_ANY(flat),
 									   VARSIZE_ANY_EXHDR(flat), &header, *type,
 									   MaxAllocSize, &allocator, profile,
@@ -276,6 +275,16 @@ profile_choose_type(const ProfileHeader *header, text *name)
 	if (found < 0)
 		unknown_sample_type(header, name);
 	return found;
+}
+
+/*
+ * The same, but -1 where none is asked for and the profile has none.
+ */
+int
+profile_choose_type_if_any(const ProfileHeader *header, text *name)
+{
+	return name == NULL && header->nsample_types == 0 ? -1 :
+		profile_choose_type(header, name);
 }
 
 /* ---- input ---- */

@@ -15,6 +15,8 @@ extern ProfileHeader *profile_open_header(Datum datum);
 extern Datum profile_to_datum(const Profile *profile);
 extern Datum profile_to_transient_datum(const Profile *profile);
 extern bytea *profile_to_gzip(const Profile *profile);
+extern int	profile_choose_type_if_any(const ProfileHeader *header,
+									   text *name);
 extern int	profile_choose_type(const ProfileHeader *header, text *name);
 
 #endif							/* PYRO_PROFILE_TYPE_H */

@@ -81,10 +81,15 @@ text *
 sql_text_readable(StringRef string)
 {
 	bool		ascii_only = sql_text_is_ascii_only();
+	StringRef	made;
+	text	   *result;
 
-	if (!is_readable(string, ascii_only))
-		string = make_readable(string, ascii_only);
-	return cstring_to_text_with_len(string.data, string.length);
+	if (is_readable(string, ascii_only))
+		return cstring_to_text_with_len(string.data, string.length);
+	made = make_readable(string, ascii_only);
+	result = cstring_to_text_with_len(made.data, made.length);
+	pfree(unconstify(char *, made.data));
+	return result;
 }
 
 /*
@@ -130,6 +135,28 @@ sql_text_to_ref(text *string)
 		return string_ref(data, length);
 	utf8 = pg_server_to_any(data, length, PG_UTF8);
 	return string_ref(utf8, utf8 == data ? length : strlen(utf8));
+}
+
+/*
+ * Is a profile's string this one (sql_text_to_ref()), as it is or as it is
+ * shown?  What is not valid UTF-8 is known by its readable form, which is
+ * longer and has escapes.
+ */
+bool
+sql_text_is(StringRef string, StringRef wanted)
+{
+	text	   *shown;
+	bool		same;
+
+	if (string_ref_equal(string, wanted))
+		return true;
+	if (string.length >= wanted.length ||
+		memmem(wanted.data, wanted.length, "\\x", 2) == NULL)
+		return false;
+	shown = sql_text_readable(string);
+	same = string_ref_equal(sql_text_to_ref(shown), wanted);
+	pfree(shown);
+	return same;
 }
 
 /*

@@ -1,6 +1,6 @@
 /*
  * preorder.c
- *	  Merge trees that are pre-order arrays of depths and symbols.
+ *	  Trees that are pre-order arrays of depths and symbols.
  */
 #ifndef FRONTEND
 #include "postgres.h"
@@ -9,6 +9,31 @@
 #endif
 
 #include "stack/preorder.h"
+
+/*
+ * The parent of each node, the root's being itself; NULL with PYRO_NO_MEMORY.
+ */
+uint32 *
+preorder_parents(const uint32 *depth, uint32 nnodes,
+				 const Allocator *allocator, PyroError *error)
+{
+	uint32	   *parent = allocate_or_fail(allocator, nnodes, sizeof(uint32),
+										  error);
+
+	if (parent == NULL)
+		return NULL;
+	parent[0] = 0;
+	for (uint32 i = 1; i < nnodes; i++)
+	{
+		uint32		above = i - 1;
+
+		/* of all that stand on the way to the node before */
+		while (depth[above] >= depth[i])
+			above = parent[above];
+		parent[i] = above;
+	}
+	return parent;
+}
 
 /*
  * Merge two trees into the one that has the paths of both.

@@ -9,6 +9,8 @@
 #ifndef PYRO_PREORDER_H
 #define PYRO_PREORDER_H
 
+#include "stack/allocator.h"
+
 typedef struct PreorderTree
 {
 	uint32		nnodes;			/* at least 1 */
@@ -16,6 +18,9 @@ typedef struct PreorderTree
 	const uint32 *symbol;		/* the root's is not looked at */
 } PreorderTree;
 
+extern uint32 *preorder_parents(const uint32 *depth, uint32 nnodes,
+								const Allocator *allocator,
+								PyroError *error);
 extern uint32 preorder_merge(PreorderTree a, const uint32 *symbol_map_a,
 							 PreorderTree b, const uint32 *symbol_map_b,
 							 uint32 *map_a, uint32 *map_b,

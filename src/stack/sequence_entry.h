@@ -5,11 +5,38 @@
 #ifndef PYRO_SEQUENCE_ENTRY_H
 #define PYRO_SEQUENCE_ENTRY_H
 
+#include "stack/allocator.h"
+
 typedef struct SequenceEntry
 {
 	uint64		symbol;
 	uint32		item;
 } SequenceEntry;
+
+/* What sorting n items needs. */
+typedef struct SequenceScratch
+{
+	SequenceEntry *entries;		/* 2 * n */
+	uint32	   *items;			/* 0 to n - 1 at first */
+	bool	   *same;
+} SequenceScratch;
+
+/* Returns false with PYRO_NO_MEMORY. */
+static inline bool
+sequence_scratch_init(SequenceScratch *scratch, uint32 n,
+					  const Allocator *allocator, PyroError *error)
+{
+	scratch->entries = allocate_array(allocator, 2 * (size_t) n,
+									  sizeof(SequenceEntry));
+	scratch->items = allocate_array(allocator, n, sizeof(uint32));
+	scratch->same = allocate_array(allocator, n, sizeof(bool));
+	if (scratch->entries == NULL || scratch->items == NULL ||
+		scratch->same == NULL)
+		return pyro_fail_memory(error);
+	for (uint32 i = 0; i < n; i++)
+		scratch->items[i] = i;
+	return true;
+}
 
 /* Sort by the present symbol alone, in O(n log n) whatever the input. */
 static inline void

@@ -4,6 +4,7 @@
  */
 #include "postgres_fe.h"
 
+#include "flame/flame_transform.h"
 #include "flame/flame_flat.h"
 #include "flame/flame_rows.h"
 #include "flame/flame_text.h"

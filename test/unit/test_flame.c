@@ -5,6 +5,7 @@
  */
 #include "postgres_fe.h"
 
+#include "flame/flame_transform.h"
 #include "flame/flame_accumulate.h"
 #include "flame/flame_diff.h"
 #include "flame/flame_flat.h"
