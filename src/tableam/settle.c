@@ -1,0 +1,6 @@
+#include "postgres.h"
+#include "tableam/compaction.h"
+void
+settle_payload(Compaction *compaction)
+{
+}
