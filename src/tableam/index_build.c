@@ -422,34 +422,27 @@ is_live_block(const IndexBuild *build, int64 first_vpage)
 }
 
 /*
- * Blocks that were dropped or merged, but not for all snapshots.
- *
- * A new index may be kept from these snapshots.  One that is built again is
- * not, so it needs the rows.
+ * Index blocks that were dropped or merged, but not for all snapshots: they are
+ * as rows of heap that died recently.
  */
 static void
 build_dead_blocks(IndexBuild *build)
 {
 	SnapshotData snapshot;
 	BlockList  *list;
-	bool		is_new = build->index->rd_createSubid != InvalidSubTransactionId;
 
 	InitNonVacuumableSnapshot(snapshot, GlobalVisTestFor(build->rel));
 	list = directory_read(build->storage_id, &snapshot);
 	for (int i = 0; i < list->count; i++)
 	{
-		const BlockEntry *entry = list->entries[i];
+		int64		first_vpage = list->entries[i]->first_vpage;
 
-		if (is_live_block(build, entry->first_vpage))
-			continue;			/* only its payload was moved */
-		if (is_new)
-		{
-			build->info->ii_BrokenHotChain = true;
-			return;
-		}
+		/* live if only its payload was moved */
+		if (is_live_block(build, first_vpage))
+			continue;
 		/* it may have died for all meanwhile, and its payload with it */
-		if (directory_find(build->storage_id, entry->first_vpage, &snapshot) != NULL)
-			build_block(build, entry, false);
+		if (directory_find(build->storage_id, first_vpage, &snapshot) != NULL)
+			build_block(build, list->entries[i], false);
 	}
 }
 
