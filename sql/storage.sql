@@ -80,3 +80,12 @@ CREATE PROCEDURE pyro.compact(t pg_catalog.regclass)
 	LANGUAGE C AS 'MODULE_PATHNAME', 'pyro_compact';
 COMMENT ON PROCEDURE pyro.compact(regclass) IS
 	'moves settled rows of a table into blocks, and tidies its blocks';
+
+-- The library notices tables being dropped; where it is not loaded before
+-- the first DROP, the event trigger does.
+
+CREATE FUNCTION pyro.forget_dropped() RETURNS event_trigger
+	LANGUAGE C AS 'MODULE_PATHNAME', 'pyro_forget_dropped';
+COMMENT ON FUNCTION pyro.forget_dropped() IS 'forgets the blocks of tables that were dropped';
+CREATE EVENT TRIGGER pyro_forget_dropped ON sql_drop EXECUTE FUNCTION pyro.forget_dropped();
+COMMENT ON EVENT TRIGGER pyro_forget_dropped IS 'forgets the blocks of tables that were dropped';

@@ -10,6 +10,8 @@
 #include "pyro_ext.h"
 #include "tableam/block_cache.h"
 #include "tableam/compaction.h"
+#include "tableam/drop.h"
+#include "tableam/heap_forward.h"
 
 PG_MODULE_MAGIC;
 
@@ -21,5 +23,7 @@ _PG_init(void)
 	profile_type_init();
 	block_cache_init();
 	compaction_init();
+	heap_forward_init();
+	drop_init();
 	MarkGUCPrefixReserved("pyro");
 }

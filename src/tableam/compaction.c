@@ -28,6 +28,7 @@
 #include "tableam/compaction.h"
 #include "tableam/index_entries.h"
 #include "tableam/payload.h"
+#include "tableam/rewrite.h"
 #include "tableam/tableam.h"
 
 static int	block_rows = 16384;
@@ -222,6 +223,8 @@ pyro_compact(PG_FUNCTION_ARGS)
 	check_table(compaction.relid);
 
 	SPI_connect_ext(SPI_OPT_NONATOMIC);
+	storage_sweep();
+	ensure_toast_relation(compaction.relid);
 	compact_head(&compaction);
 	compact_blocks(&compaction);
 	settle_payload(&compaction);

@@ -16,7 +16,7 @@ pyro_index_build_range_scan(Relation rel, Relation index, struct IndexInfo *info
 							BlockNumber page_count, IndexBuildCallback callback,
 							void *callback_state, TableScanDesc scan)
 {
-	double		tuples = 0;
+	volatile double tuples = 0;
 
 	AS_HEAP(rel,
 			tuples = heap_routine()->index_build_range_scan(rel, index, info, allow_sync,
