@@ -134,7 +134,7 @@ copy_block(BlocksCopy *copy, const BlockEntry *old, double *rows, double *remove
 void
 blocks_copy(Relation old_rel, Relation new_rel, double *rows, double *removed_rows)
 {
-	BlocksCopy	copy = {old_rel, new_rel};
+	BlocksCopy	copy = {.old_rel = old_rel,.new_rel = new_rel};
 	Storage		old;
 	BlockList  *list;
 	MemoryContext block_context;
