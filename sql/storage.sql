@@ -89,3 +89,11 @@ CREATE FUNCTION pyro.forget_dropped() RETURNS event_trigger
 COMMENT ON FUNCTION pyro.forget_dropped() IS 'forgets the blocks of tables that were dropped';
 CREATE EVENT TRIGGER pyro_forget_dropped ON sql_drop EXECUTE FUNCTION pyro.forget_dropped();
 COMMENT ON EVENT TRIGGER pyro_forget_dropped IS 'forgets the blocks of tables that were dropped';
+
+-- ---- looking after tables ----
+
+CREATE FUNCTION pyro.verify(t pg_catalog.regclass) RETURNS SETOF pg_catalog.text
+	LANGUAGE C STRICT VOLATILE PARALLEL RESTRICTED COST 100000 ROWS 10
+	AS 'MODULE_PATHNAME', 'pyro_verify';
+COMMENT ON FUNCTION pyro.verify(regclass) IS
+	'problems of a table''s blocks and indexes; none if it is sound';

@@ -22,7 +22,7 @@ typedef struct HeapGuise
 /* Have guises last through invalidations of the relation cache. */
 void		heap_forward_init(void);
 
-/* Only for AS_HEAP. */
+/* Begin and end in the order of a stack, whatever is raised between. */
 void		heap_guise_begin(HeapGuise *guise, Relation rel);
 void		heap_guise_end(HeapGuise *guise);
 

@@ -107,20 +107,29 @@ pyro_relation_copy_for_cluster(Relation old_rel, Relation new_rel, Relation inde
 							   double *tuples_recently_dead)
 {
 	double		block_rows = 0;
+	HeapGuise	old_guise,
+				new_guise;
 
 	/*
 	 * Heap's scan of an index would meet rows of blocks.  A btree's order
 	 * comes from a sort as well; another index has no order to speak of.
 	 */
 	use_sort = index != NULL && index->rd_rel->relam == BTREE_AM_OID;
-	AS_HEAP(old_rel,
-			AS_HEAP(new_rel,
-					heap_routine()->relation_copy_for_cluster(old_rel, new_rel,
-															  use_sort ? index : NULL, use_sort,
-															  oldest_xmin, xid_cutoff,
-															  multi_cutoff, tuples,
-															  tuples_vacuumed,
-															  tuples_recently_dead)));
+	heap_guise_begin(&old_guise, old_rel);
+	heap_guise_begin(&new_guise, new_rel);
+	PG_TRY();
+	{
+		heap_routine()->relation_copy_for_cluster(old_rel, new_rel, use_sort ? index : NULL,
+												  use_sort, oldest_xmin, xid_cutoff,
+												  multi_cutoff, tuples, tuples_vacuumed,
+												  tuples_recently_dead);
+	}
+	PG_FINALLY();
+	{
+		heap_guise_end(&new_guise);
+		heap_guise_end(&old_guise);
+	}
+	PG_END_TRY();
 	if (old_rel->rd_rel->relpersistence != RELPERSISTENCE_PERMANENT)
 		return;
 	blocks_copy(old_rel, new_rel, &block_rows, tuples_vacuumed);
