@@ -15,6 +15,7 @@
 #include "catalog/pg_am_d.h"
 #include "catalog/pg_class.h"
 #include "catalog/toasting.h"
+#include "commands/defrem.h"
 #include "miscadmin.h"
 #include "storage/bufmgr.h"
 #include "storage/lmgr.h"
@@ -150,11 +151,16 @@ void
 ensure_toast_relation(Oid relid)
 {
 	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
-	bool		is_there = !HeapTupleIsValid(tuple) ||
-	OidIsValid(((Form_pg_class) GETSTRUCT(tuple))->reltoastrelid);
+	Form_pg_class form;
+	bool		lacks_it;
 
-	if (HeapTupleIsValid(tuple))
-		ReleaseSysCache(tuple);
-	if (!is_there)
+	if (!HeapTupleIsValid(tuple))
+		return;
+	form = (Form_pg_class) GETSTRUCT(tuple);
+	lacks_it = !OidIsValid(form->reltoastrelid) && OidIsValid(form->relam) &&
+		form->relam == get_am_oid("pyro", true) &&
+		form->relpersistence == RELPERSISTENCE_PERMANENT && RELKIND_HAS_STORAGE(form->relkind);
+	ReleaseSysCache(tuple);
+	if (lacks_it)
 		AlterTableCreateToastTable(relid, (Datum) 0, AccessExclusiveLock);
 }
