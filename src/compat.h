@@ -108,6 +108,17 @@
 #define compat_owns_class(relid, user) object_ownercheck(RelationRelationId, relid, user)
 #endif
 
+/* 16: a sort may keep the value that it gives; an index vacuum knows the table */
+#if PG_VERSION_NUM < 160000
+#define COMPAT_TUPLESORT_GETDATUM(sort, value, null) \
+	tuplesort_getdatum(sort, true, value, null, NULL)
+#define COMPAT_SET_HEAP_RELATION(info, rel) ((void) 0)
+#else
+#define COMPAT_TUPLESORT_GETDATUM(sort, value, null) \
+	tuplesort_getdatum(sort, true, false, value, null, NULL)
+#define COMPAT_SET_HEAP_RELATION(info, rel) ((info)->heaprel = (rel))
+#endif
+
 /* 18: bitmap scans iterate and read ahead by themselves */
 #if PG_VERSION_NUM >= 180000
 #define BITMAP_SCAN_ITERATES 1

@@ -11,6 +11,8 @@
 #include "tableam/bitmap_prefetch.h"
 #include "tableam/block_cache.h"
 #include "tableam/compaction.h"
+#include "tableam/drop.h"
+#include "tableam/heap_forward.h"
 
 PG_MODULE_MAGIC;
 
@@ -23,5 +25,7 @@ _PG_init(void)
 	block_cache_init();
 	bitmap_prefetch_init();
 	compaction_init();
+	heap_forward_init();
+	drop_init();
 	MarkGUCPrefixReserved("pyro");
 }
