@@ -108,15 +108,31 @@
 #define compat_owns_class(relid, user) object_ownercheck(RelationRelationId, relid, user)
 #endif
 
-/* 16: a sort may keep the value that it gives; an index vacuum knows the table */
-#if PG_VERSION_NUM < 160000
-#define COMPAT_TUPLESORT_GETDATUM(sort, value, null) \
-	tuplesort_getdatum(sort, true, value, null, NULL)
-#define COMPAT_SET_HEAP_RELATION(info, rel) ((void) 0)
+/* 18: failed attempts to lock may be logged */
+#if PG_VERSION_NUM >= 180000
+#define conditional_lock_tuple(rel, tid, mode) ConditionalLockTuple(rel, tid, mode, false)
+#define conditional_wait_for(xid) ConditionalXactLockTableWait(xid, false)
 #else
-#define COMPAT_TUPLESORT_GETDATUM(sort, value, null) \
-	tuplesort_getdatum(sort, true, false, value, null, NULL)
-#define COMPAT_SET_HEAP_RELATION(info, rel) ((info)->heaprel = (rel))
+#define conditional_lock_tuple(rel, tid, mode) ConditionalLockTuple(rel, tid, mode)
+#define conditional_wait_for(xid) ConditionalXactLockTableWait(xid)
+#endif
+
+/* 16: updates that leave the page are counted apart */
+#if PG_VERSION_NUM >= 160000
+#define count_heap_update(rel) pgstat_count_heap_update(rel, false, true)
+#else
+#define count_heap_update(rel) pgstat_count_heap_update(rel, false)
+#endif
+
+/* 18: the executor knows by itself whether a query runs only once */
+#if PG_VERSION_NUM >= 180000
+#define EXECUTOR_RUN_ARGS QueryDesc *query, ScanDirection direction, uint64 count
+#define EXECUTOR_RUN_PASS query, direction, count
+#define executor_run_serially(query, once) ((query)->already_executed = true)
+#else
+#define EXECUTOR_RUN_ARGS QueryDesc *query, ScanDirection direction, uint64 count, bool once
+#define EXECUTOR_RUN_PASS query, direction, count, once
+#define executor_run_serially(query, once) ((once) = false)
 #endif
 
 /* 18: bitmap scans iterate and read ahead by themselves */
