@@ -56,6 +56,15 @@
 #define ANALYZE_BLOCK_PASS page, strategy
 #endif
 
+/* 16: sorted values may be left where they are, to be used at once */
+#if PG_VERSION_NUM >= 160000
+#define COMPAT_TUPLESORT_GETDATUM(sort, value, isnull) \
+	tuplesort_getdatum(sort, true, false, value, isnull, NULL)
+#else
+#define COMPAT_TUPLESORT_GETDATUM(sort, value, isnull) \
+	tuplesort_getdatum(sort, true, value, isnull, NULL)
+#endif
+
 /* 17: index access methods may finish up after a series of inserts */
 #if PG_VERSION_NUM >= 170000
 #define COMPAT_INDEX_INSERT_CLEANUP(index, info) index_insert_cleanup(index, info)
@@ -83,17 +92,6 @@
 #define compat_owns_class(relid, user) pg_class_ownercheck(relid, user)
 #else
 #define compat_owns_class(relid, user) object_ownercheck(RelationRelationId, relid, user)
-#endif
-
-/* 16: a sort may keep the value that it gives; an index vacuum knows the table */
-#if PG_VERSION_NUM < 160000
-#define COMPAT_TUPLESORT_GETDATUM(sort, value, null) \
-	tuplesort_getdatum(sort, true, value, null, NULL)
-#define COMPAT_SET_HEAP_RELATION(info, rel) ((void) 0)
-#else
-#define COMPAT_TUPLESORT_GETDATUM(sort, value, null) \
-	tuplesort_getdatum(sort, true, false, value, null, NULL)
-#define COMPAT_SET_HEAP_RELATION(info, rel) ((info)->heaprel = (rel))
 #endif
 
 /* 18: bitmap scans iterate and read ahead by themselves */

@@ -143,7 +143,7 @@ collect_entries(IndexCheck *check)
 	IndexVacuumInfo info = {0};
 
 	info.index = check->index;
-	COMPAT_SET_HEAP_RELATION(&info, check->verification->rel);
+	COMPAT_SET_HEAPREL(info, check->verification->rel);
 	info.estimated_count = true;
 	info.message_level = DEBUG2;
 	info.num_heap_tuples = check->verification->rel->rd_rel->reltuples;
