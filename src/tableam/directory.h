@@ -26,6 +26,7 @@ typedef struct BlockEntry
 	struct varlena *streams;	/* serialised BlockLayout */
 	struct varlena *zones;		/* serialised zones */
 	TransactionId xmin;			/* of the directory row */
+	TransactionId xmax;			/* who deleted it, or tries to */
 	ItemPointerData tid;		/* of the directory row */
 } BlockEntry;
 
@@ -58,10 +59,16 @@ int64	   *directory_first_vpages(int64 storage_id, Snapshot snapshot, int *count
 BlockEntry *directory_find(int64 storage_id, int64 vpage, Snapshot snapshot);
 
 /*
+ * All versions of the row of the block that has a virtual page, dead ones
+ * included.
+ */
+BlockList  *directory_find_all(int64 storage_id, int64 vpage);
+
+/*
  * The blocks that a transaction created, the newest vpages first, dead ones
  * included.
  */
-BlockList  *directory_created_by(int64 storage_id, TransactionId xid);
+BlockList  *directory_created_by(int64 storage_id, FullTransactionId xid);
 
 /* Insert a block's row as of the current command. */
 void		directory_insert(const BlockEntry *entry);
