@@ -180,6 +180,7 @@ try_drop_block(Retention *retention, const BlockEntry *entry)
 	payload_delete(retention->rel, entry);
 	retention->storage.blocks--;
 	retention->storage.rows -= entry->rows;
+	retention->storage.dropped_rows += entry->rows;
 	retention->storage.bytes -= entry->payload_size;
 	return true;
 }
