@@ -49,11 +49,34 @@
 
 /* 17: ANALYZE reads ahead by itself, and the callback asks for pages */
 #if PG_VERSION_NUM >= 170000
+#define ANALYZE_READS_AHEAD 1
 #define ANALYZE_BLOCK_ARGS struct ReadStream *stream
-#define ANALYZE_BLOCK_PASS stream
 #else
+#define ANALYZE_READS_AHEAD 0
 #define ANALYZE_BLOCK_ARGS BlockNumber page, BufferAccessStrategy strategy
-#define ANALYZE_BLOCK_PASS page, strategy
+#endif
+
+/* 16: sorted values may be left where they are, to be used at once */
+#if PG_VERSION_NUM >= 160000
+#define COMPAT_TUPLESORT_GETDATUM(sort, value, isnull) \
+	tuplesort_getdatum(sort, true, false, value, isnull, NULL)
+#else
+#define COMPAT_TUPLESORT_GETDATUM(sort, value, isnull) \
+	tuplesort_getdatum(sort, true, value, isnull, NULL)
+#endif
+
+/* 18: pages that are all frozen are counted, and ANALYZE sleeps by its own count */
+#if PG_VERSION_NUM >= 180000
+#define COMPAT_VAC_UPDATE_RELSTATS(rel, class, tuples) \
+	vac_update_relstats(rel, (class)->relpages, tuples, (class)->relallvisible, \
+						(class)->relallfrozen, (class)->relhasindex, InvalidTransactionId, 0, \
+						NULL, NULL, false)
+#define COMPAT_VACUUM_DELAY_POINT(is_analyze) vacuum_delay_point(is_analyze)
+#else
+#define COMPAT_VAC_UPDATE_RELSTATS(rel, class, tuples) \
+	vac_update_relstats(rel, (class)->relpages, tuples, (class)->relallvisible, \
+						(class)->relhasindex, InvalidTransactionId, 0, NULL, NULL, false)
+#define COMPAT_VACUUM_DELAY_POINT(is_analyze) vacuum_delay_point()
 #endif
 
 /* 17: index access methods may finish up after a series of inserts */

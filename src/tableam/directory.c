@@ -4,6 +4,7 @@
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
 #include "access/skey.h"
 #include "access/stratnum.h"
 #include "access/table.h"
@@ -138,6 +139,37 @@ directory_read(int64 storage_id, Snapshot snapshot)
 	}
 	own_scan_end(&scan);
 	return list;
+}
+
+int64 *
+directory_first_vpages(int64 storage_id, Snapshot snapshot, int *count)
+{
+	int			allocated = 64;
+	int64	   *result = palloc(allocated * sizeof(int64));
+	ScanKeyData key;
+	OwnScan		scan;
+	HeapTuple	tuple;
+
+	*count = 0;
+	storage_key(&key, storage_id);
+	if (storage_id == NO_STORAGE ||
+		!own_scan_begin(&scan, OWN_BLOCK, false, snapshot, 1, &key))
+		return result;
+	while ((tuple = own_scan_next(&scan, ForwardScanDirection)) != NULL)
+	{
+		bool		isnull;
+
+		CHECK_FOR_INTERRUPTS();
+		if (*count == allocated)
+		{
+			allocated *= 2;
+			result = repalloc_huge(result, allocated * sizeof(int64));
+		}
+		result[(*count)++] = DatumGetInt64(heap_getattr(tuple, COLUMN_FIRST_VPAGE,
+														RelationGetDescr(scan.table), &isnull));
+	}
+	own_scan_end(&scan);
+	return result;
 }
 
 /* Begin a backward scan of the rows that may have a virtual page. */

@@ -45,6 +45,13 @@ typedef struct BlockList
 BlockList  *directory_read(int64 storage_id, Snapshot snapshot);
 
 /*
+ * Where the blocks of a storage begin that a snapshot sees, in order, palloc'd.
+ *
+ * Unlike directory_read it looks at nothing else in the rows.
+ */
+int64	   *directory_first_vpages(int64 storage_id, Snapshot snapshot, int *count);
+
+/*
  * The block that has a virtual page, or NULL if the snapshot sees none.
  *
  * A dirty snapshot gets the block's xmin or xmax, as from a row of heap.

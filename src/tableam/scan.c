@@ -128,9 +128,8 @@ scan_load_blocks(PyroScan *scan)
 
 /* ---- the blocks ---- */
 
-/* Go to the next block of this process; false if there is none. */
-static bool
-next_block(PyroScan *scan, ScanDirection direction)
+int
+scan_take_block(PyroScan *scan)
 {
 	if (scan->base.rs_parallel != NULL)
 	{
@@ -138,6 +137,17 @@ next_block(PyroScan *scan, ScanDirection direction)
 
 		scan->block = (int) pg_atomic_fetch_add_u32(&shared->next_block, 1);
 	}
+	else
+		scan->block++;
+	return scan->block;
+}
+
+/* Go to the next block of this process; false if there is none. */
+static bool
+next_block(PyroScan *scan, ScanDirection direction)
+{
+	if (scan->base.rs_parallel != NULL)
+		scan_take_block(scan);
 	else
 		scan->block += ScanDirectionIsForward(direction) ? 1 : -1;
 	if (scan->block < 0 || scan->block >= scan->blocks->count)
