@@ -3,7 +3,6 @@
 
 \set VERBOSITY terse
 SET client_min_messages = warning;
-SET enable_bitmapscan = off;
 CREATE SCHEMA as_heap;
 CREATE SCHEMA as_pyro;
 
@@ -47,13 +46,16 @@ CREATE FUNCTION contents() RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
 	seq text;
 	idx text;
+	bitmap text;
 BEGIN
 	SET LOCAL enable_indexscan = off; SET LOCAL enable_bitmapscan = off; SET LOCAL enable_seqscan = on;
 	seq := twin('SELECT * FROM t ORDER BY id');
 	SET LOCAL enable_indexscan = on; SET LOCAL enable_seqscan = off;
 	idx := twin('SELECT * FROM t WHERE id IS NOT NULL ORDER BY id');
-	IF seq IS DISTINCT FROM idx THEN
-		RETURN 'DIFFERENT: ' || seq || ' AND ' || idx;
+	SET LOCAL enable_indexscan = off; SET LOCAL enable_bitmapscan = on;
+	bitmap := twin('SELECT * FROM t WHERE id IS NOT NULL ORDER BY id');
+	IF seq IS DISTINCT FROM idx OR seq IS DISTINCT FROM bitmap THEN
+		RETURN 'DIFFERENT: ' || seq || ' AND ' || idx || ' AND ' || bitmap;
 	END IF;
 	RETURN seq;
 END $$;
