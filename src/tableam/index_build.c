@@ -279,14 +279,18 @@ static RowFate
 head_row_fate(IndexBuild *build, HeapTuple tuple, TransactionId *xid)
 {
 	bool		hot_updated = HeapTupleIsHotUpdated(tuple);
+	bool		never_seen = false;
 	HTSV_Result state;
 
 	LockBuffer(build->head->rs_cbuf, BUFFER_LOCK_SHARE);
 	state = HeapTupleSatisfiesVacuum(tuple, build->oldest_xmin, build->head->rs_cbuf);
 	if (state == HEAPTUPLE_INSERT_IN_PROGRESS)
 		*xid = HeapTupleHeaderGetXmin(tuple->t_data);
-	else if (state == HEAPTUPLE_DELETE_IN_PROGRESS)
+	else if (state == HEAPTUPLE_DELETE_IN_PROGRESS || state == HEAPTUPLE_RECENTLY_DEAD)
+	{
 		*xid = HeapTupleHeaderGetUpdateXid(tuple->t_data);
+		never_seen = !hot_updated && *xid == HeapTupleHeaderGetXmin(tuple->t_data);
+	}
 	LockBuffer(build->head->rs_cbuf, BUFFER_LOCK_UNLOCK);
 
 	switch (state)
@@ -313,6 +317,9 @@ head_row_fate(IndexBuild *build, HeapTuple tuple, TransactionId *xid)
 			}
 			/* FALLTHROUGH */
 		case HEAPTUPLE_RECENTLY_DEAD:
+			/* as the rows are that only tell logical decoding of a delete */
+			if (never_seen)
+				return ROW_SKIP;
 			if (!hot_updated)
 				return ROW_INDEX_DEAD;
 			/* its chain is indexed by its live row: wrong for old snapshots */
@@ -332,7 +339,7 @@ add_head_row(IndexBuild *build, HeapTuple tuple)
 		build->rows++;
 	else
 	{
-		TransactionId xid;
+		TransactionId xid = InvalidTransactionId;
 
 		while ((fate = head_row_fate(build, tuple, &xid)) == ROW_WAIT)
 		{
