@@ -56,6 +56,7 @@ SET pyro.block_rows = 100;
 SELECT * FROM pyro.verify('t');
 SELECT count(b) FROM t;
 SELECT b FROM t WHERE ctid = '(2147483649,5)';
+SET enable_seqscan = off;
 SELECT count(b) FROM t WHERE ctid < '(2147483649,0)';
 SELECT count(b) FROM t WHERE ctid >= '(2147483650,0)';
 UPDATE pyro.block b SET streams = s.streams FROM saved s WHERE s.first_vpage = b.first_vpage AND s.storage_id = b.storage_id;
