@@ -1,6 +1,7 @@
 -- A line for each table that the tests left: its rows, and a sum over them that
 -- does not depend on their order.  Of tables with random values, times, process
--- numbers or OIDs in them only the rows are counted.
+-- numbers in them only the rows are counted.  Left out is what an event trigger
+-- wrote down of dropped objects, which has TOAST relations in it.
 SET datestyle = 'ISO';
 SET extra_float_digits = 1;
 
@@ -10,7 +11,7 @@ DECLARE
     result text;
 BEGIN
     EXECUTE format('SELECT count(*) || '' rows'' || %s FROM ONLY %s AS t',
-                   CASE WHEN relation::text NOT IN ('dropped_objects', 'random_tbl', 'tab_core_types', 'd4_pid')
+                   CASE WHEN relation::text NOT IN ('random_tbl', 'tab_core_types', 'd4_pid')
                         THEN $sum$', sum ' || coalesce(sum(hashtextextended(t::text, 0)), 0)$sum$
                         ELSE quote_literal('') END,
                    relation) INTO result;
@@ -23,7 +24,7 @@ $$;
 SELECT c.oid::regclass || ': ' || pg_temp.contents(c.oid)
 FROM pg_class c JOIN pg_am a ON a.oid = c.relam
 WHERE a.amname IN ('heap', 'pyro') AND c.relkind IN ('r', 'm') AND c.relpersistence <> 't'
-    AND c.oid >= 16384 AND NOT EXISTS (
+    AND c.oid >= 16384 AND c.relname <> 'dropped_objects' AND NOT EXISTS (
         SELECT FROM pg_depend d
         WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
 ORDER BY c.oid::regclass::text COLLATE "C";
