@@ -55,6 +55,8 @@ sockets=$(mktemp -d)     # short: the path of a unix socket is limited
 
 clean_up() {
   local data
+  # shellcheck disable=SC2046
+  kill $(jobs -p) 2>/dev/null || true
   for data in "$out"/*/data; do
     [ ! -f "$data/postmaster.pid" ] || "$pg_bin/pg_ctl" -D "$data" -m immediate -s stop || true
   done
@@ -243,13 +245,28 @@ report() {
   fi
 }
 
-make_template
-! [[ " ${suites[*]} " == *" regress "* ]] || build_library
-echo "# the suites are those of $(cat "$source/SOURCE"), the server is $("$pg_config" --version)"
-for suite in "${suites[@]}"; do
+# All runs of a suite.
+run_lane() {
+  local suite=$1 run
   for run in heap "${runs[@]}"; do
     check "$run $suite: was run" run_suite "$run" "$suite"
     [ "$run" = heap ] || report "$run" "$suite"
   done
+  return "$status"
+}
+
+make_template
+! [[ " ${suites[*]} " == *" regress "* ]] || build_library
+echo "# the suites are those of $(cat "$source/SOURCE"), the server is $("$pg_config" --version)"
+
+# side by side, since the tests of isolation wait most of the time
+lanes=()
+for suite in "${suites[@]}"; do
+  run_lane "$suite" >"$out/$suite.tap" 2>&1 &
+  lanes+=($!)
+done
+for i in "${!suites[@]}"; do
+  wait "${lanes[$i]}" || status=1
+  cat "$out/${suites[$i]}.tap"
 done
 exit "$status"
