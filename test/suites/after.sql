@@ -1,9 +1,11 @@
--- What the tests left: how many tables of each access method, and a warning
--- for each index that does not agree with its table.
+-- What the tests left: how many tables of each access method, how many with
+-- blocks, and a warning for each index that does not agree with its table.
 SELECT format('tables of %s: %s', a.amname, count(*))
 FROM pg_class c JOIN pg_am a ON a.oid = c.relam
 WHERE c.relkind IN ('r', 'm') AND c.oid >= 16384
 GROUP BY a.amname ORDER BY 1;
+
+SELECT 'blocks: ' || count(*) FROM pyro.storage WHERE blocks > 0;
 
 CREATE EXTENSION amcheck SCHEMA pg_catalog;
 

@@ -51,7 +51,8 @@ source=$(cd "$1" && pwd)
 
 rm -rf "$out"
 mkdir -p "$out"
-sockets=$(mktemp -d)     # short: the path of a unix socket is limited
+export PGISOLATIONTIMEOUT=60     # seconds for a step
+sockets=$(mktemp -d)             # short: the path of a unix socket is limited
 
 clean_up() {
   local data
@@ -77,6 +78,8 @@ fsync = off
 log_line_prefix = '%m %b[%p] %e %q%a '
 # the tests of prepared transactions are among those of isolation
 max_prepared_transactions = 10
+# what hangs is to fail
+statement_timeout = 60s
 CONF
 }
 
@@ -151,9 +154,8 @@ run_tests() {
 compact_all() {
   local name=$1 database=$2
   while [ -e "$out/$name/compacting" ]; do
-    "$pg_bin/psql" -X -q -A -t -v VERBOSITY=verbose -h "$sockets/$name" -U postgres -d "$database" \
-      -f "$here/compact_all.sql" >>"$out/$name/compact.out" 2>>"$out/$name/compact.log" || true
-  done
+    sql "$name" "$database" -v ON_ERROR_STOP=0 -v VERBOSITY=verbose -f "$here/compact_all.sql" || true
+  done >>"$out/$name/compact.log" 2>&1
 }
 
 # Run suite $2 in the way of $1: heap, idle or compacted.
@@ -171,7 +173,9 @@ run_suite() {
   if [ -n "$compactor" ]; then
     rm "$out/$name/compacting"
     wait "$compactor" || true
-    sql "$name" "$database" -v ON_ERROR_STOP=0 -f "$here/compact_all.sql" >/dev/null 2>&1 || true
+    # and once more, at rest
+    sql "$name" "$database" -v ON_ERROR_STOP=0 -v VERBOSITY=verbose -f "$here/compact_all.sql" \
+      >>"$out/$name/compact.log" 2>&1 || true
   fi
   sql "$name" "$database" -f "$here/after.sql" >"$out/$name/after.log" 2>&1 || status=1
   mkdir -p "$out/$name/results"
@@ -221,8 +225,11 @@ tables_are() {
   [ "${tables:-0}" -ge "$3" ] || echo "${tables:-no} tables of $2"
 }
 
+# Whether tables have blocks, of which the last pass left some.
 compactions() {
-  [ "$(wc -l <"$out/$1/compact.out")" -gt 100 ] || echo "only $(wc -l <"$out/$1/compact.out") tables compacted"
+  local blocks
+  blocks=$(sed -n 's/^blocks: //p' "$out/$1/after.log")
+  [ "${blocks:-0}" -ge "$2" ] || echo "only ${blocks:-0} tables with blocks"
 }
 
 index_errors() {
@@ -240,7 +247,9 @@ report() {
     check "$run $suite: indexes agree with tables" index_errors "$name"
   fi
   if [ "$run" = compacted ]; then
-    check "$run $suite: tables were compacted" compactions "$name"
+    if [ "$suite" = regress ]; then
+      check "$run $suite: tables were compacted" compactions "$name" 100
+    fi
     check "$run $suite: compaction did not fail" compaction_errors "$name"
   fi
 }
