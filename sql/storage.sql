@@ -82,3 +82,85 @@ CREATE PROCEDURE pyro.compact(t pg_catalog.regclass)
 	LANGUAGE C AS 'MODULE_PATHNAME', 'pyro_compact';
 COMMENT ON PROCEDURE pyro.compact(regclass) IS
 	'moves settled rows of a table into blocks, and tidies its blocks';
+
+-- The library notices tables being dropped; where it is not loaded before
+-- the first DROP, the event trigger does.
+
+CREATE FUNCTION pyro.forget_dropped() RETURNS event_trigger
+	LANGUAGE C AS 'MODULE_PATHNAME', 'pyro_forget_dropped';
+COMMENT ON FUNCTION pyro.forget_dropped() IS 'forgets the blocks of tables that were dropped';
+CREATE EVENT TRIGGER pyro_forget_dropped ON sql_drop EXECUTE FUNCTION pyro.forget_dropped();
+COMMENT ON EVENT TRIGGER pyro_forget_dropped IS 'forgets the blocks of tables that were dropped';
+
+-- ---- looking after tables ----
+
+CREATE FUNCTION pyro.verify(t pg_catalog.regclass) RETURNS SETOF pg_catalog.text
+	LANGUAGE C STRICT VOLATILE PARALLEL RESTRICTED COST 100000 ROWS 10
+	AS 'MODULE_PATHNAME', 'pyro_verify';
+COMMENT ON FUNCTION pyro.verify(regclass) IS
+	'problems of a table''s blocks and indexes; none if it is sound';
+
+CREATE PROCEDURE pyro.drop_before(t pg_catalog.regclass, before pg_catalog.timestamptz)
+	LANGUAGE C AS 'MODULE_PATHNAME', 'pyro_drop_before';
+COMMENT ON PROCEDURE pyro.drop_before(regclass, timestamptz) IS
+	'deletes rows that are older than a time, whole blocks at once where it can';
+
+-- The directory says much about a table's contents, so everybody sees that of
+-- tables which they may read.
+
+CREATE VIEW pyro.tables WITH (security_barrier) AS
+SELECT c.oid::pg_catalog.regclass AS relation,
+	CASE WHEN c.reltuples >= 0 THEN
+		greatest(c.reltuples::pg_catalog.int8 - coalesce(s.rows - d.deleted_rows, 0), 0) END AS head_rows,
+	pg_catalog.pg_relation_size(c.oid) AS head_bytes,
+	coalesce(s.blocks, 0) AS blocks,
+	coalesce(s.rows, 0) AS rows,
+	coalesce(d.deleted_rows, 0) AS deleted_rows,
+	coalesce(b.raw_bytes, 0) AS raw_bytes,
+	coalesce(s.bytes, 0) AS stored_bytes,
+	pg_catalog.round(b.raw_bytes::pg_catalog.numeric / nullif(s.bytes, 0), 2) AS ratio
+FROM pg_catalog.pg_class c
+JOIN pg_catalog.pg_am a ON a.oid = c.relam AND a.amname = 'pyro'
+LEFT JOIN pyro.storage s ON c.relpersistence = 'p'
+	AND s.reltablespace = c.reltablespace AND s.relfilenumber = c.relfilenode
+LEFT JOIN LATERAL (SELECT pg_catalog.sum(raw_size)::pg_catalog.int8 AS raw_bytes
+	FROM pyro.block WHERE block.storage_id = s.storage_id) b ON true
+LEFT JOIN LATERAL (SELECT pg_catalog.count(*) AS deleted_rows
+	FROM pyro.block_delete WHERE block_delete.storage_id = s.storage_id) d ON true
+WHERE c.relkind IN ('r', 'm') AND pg_catalog.has_table_privilege(c.oid, 'SELECT');
+GRANT SELECT ON pyro.tables TO PUBLIC;
+COMMENT ON VIEW pyro.tables IS 'tables with the access method pyro';
+COMMENT ON COLUMN pyro.tables.relation IS 'the table';
+COMMENT ON COLUMN pyro.tables.head_rows IS 'rows in the head as of the last VACUUM or ANALYZE; NULL before the first';
+COMMENT ON COLUMN pyro.tables.head_bytes IS 'size of the head, without what is in TOAST';
+COMMENT ON COLUMN pyro.tables.blocks IS 'number of blocks';
+COMMENT ON COLUMN pyro.tables.rows IS 'rows in blocks, deleted ones included';
+COMMENT ON COLUMN pyro.tables.deleted_rows IS 'rows in blocks that were deleted or updated since';
+COMMENT ON COLUMN pyro.tables.raw_bytes IS 'bytes of the rows in blocks before encoding';
+COMMENT ON COLUMN pyro.tables.stored_bytes IS 'bytes of the blocks';
+COMMENT ON COLUMN pyro.tables.ratio IS 'raw by stored bytes';
+
+CREATE VIEW pyro.blocks WITH (security_barrier) AS
+SELECT c.oid::pg_catalog.regclass AS relation,
+	b.first_vpage AS block,
+	b.rows,
+	(SELECT pg_catalog.count(*) FROM pyro.block_delete d WHERE d.storage_id = b.storage_id
+		AND d.row_tid >= pg_catalog.concat('(', 2147483648 + b.first_vpage, ',0)')::pg_catalog.tid
+		AND d.row_tid < pg_catalog.concat('(', 2147483648 + b.first_vpage + (b.rows + 255) / 256, ',0)')::pg_catalog.tid
+		) AS deleted_rows,
+	b.raw_size AS raw_bytes,
+	b.payload_size AS stored_bytes,
+	pg_catalog.round(b.raw_size::pg_catalog.numeric / nullif(b.payload_size, 0), 2) AS ratio
+FROM pg_catalog.pg_class c
+JOIN pyro.storage s ON s.reltablespace = c.reltablespace AND s.relfilenumber = c.relfilenode
+JOIN pyro.block b ON b.storage_id = s.storage_id
+WHERE c.relpersistence = 'p' AND pg_catalog.has_table_privilege(c.oid, 'SELECT');
+GRANT SELECT ON pyro.blocks TO PUBLIC;
+COMMENT ON VIEW pyro.blocks IS 'blocks of tables with the access method pyro';
+COMMENT ON COLUMN pyro.blocks.relation IS 'the table';
+COMMENT ON COLUMN pyro.blocks.block IS 'the first of its virtual pages, by which errors name it';
+COMMENT ON COLUMN pyro.blocks.rows IS 'its rows, deleted ones included';
+COMMENT ON COLUMN pyro.blocks.deleted_rows IS 'rows that were deleted or updated since';
+COMMENT ON COLUMN pyro.blocks.raw_bytes IS 'bytes of the rows before encoding';
+COMMENT ON COLUMN pyro.blocks.stored_bytes IS 'bytes of the block';
+COMMENT ON COLUMN pyro.blocks.ratio IS 'raw by stored bytes';

@@ -49,11 +49,34 @@
 
 /* 17: ANALYZE reads ahead by itself, and the callback asks for pages */
 #if PG_VERSION_NUM >= 170000
+#define ANALYZE_READS_AHEAD 1
 #define ANALYZE_BLOCK_ARGS struct ReadStream *stream
-#define ANALYZE_BLOCK_PASS stream
 #else
+#define ANALYZE_READS_AHEAD 0
 #define ANALYZE_BLOCK_ARGS BlockNumber page, BufferAccessStrategy strategy
-#define ANALYZE_BLOCK_PASS page, strategy
+#endif
+
+/* 16: sorted values may be left where they are, to be used at once */
+#if PG_VERSION_NUM >= 160000
+#define COMPAT_TUPLESORT_GETDATUM(sort, value, isnull) \
+	tuplesort_getdatum(sort, true, false, value, isnull, NULL)
+#else
+#define COMPAT_TUPLESORT_GETDATUM(sort, value, isnull) \
+	tuplesort_getdatum(sort, true, value, isnull, NULL)
+#endif
+
+/* 18: pages that are all frozen are counted, and ANALYZE sleeps by its own count */
+#if PG_VERSION_NUM >= 180000
+#define COMPAT_VAC_UPDATE_RELSTATS(rel, class, tuples) \
+	vac_update_relstats(rel, (class)->relpages, tuples, (class)->relallvisible, \
+						(class)->relallfrozen, (class)->relhasindex, InvalidTransactionId, 0, \
+						NULL, NULL, false)
+#define COMPAT_VACUUM_DELAY_POINT(is_analyze) vacuum_delay_point(is_analyze)
+#else
+#define COMPAT_VAC_UPDATE_RELSTATS(rel, class, tuples) \
+	vac_update_relstats(rel, (class)->relpages, tuples, (class)->relallvisible, \
+						(class)->relhasindex, InvalidTransactionId, 0, NULL, NULL, false)
+#define COMPAT_VACUUM_DELAY_POINT(is_analyze) vacuum_delay_point()
 #endif
 
 /* 17: index access methods may finish up after a series of inserts */
@@ -83,6 +106,33 @@
 #define compat_owns_class(relid, user) pg_class_ownercheck(relid, user)
 #else
 #define compat_owns_class(relid, user) object_ownercheck(RelationRelationId, relid, user)
+#endif
+
+/* 18: failed attempts to lock may be logged */
+#if PG_VERSION_NUM >= 180000
+#define conditional_lock_tuple(rel, tid, mode) ConditionalLockTuple(rel, tid, mode, false)
+#define conditional_wait_for(xid) ConditionalXactLockTableWait(xid, false)
+#else
+#define conditional_lock_tuple(rel, tid, mode) ConditionalLockTuple(rel, tid, mode)
+#define conditional_wait_for(xid) ConditionalXactLockTableWait(xid)
+#endif
+
+/* 16: updates that leave the page are counted apart */
+#if PG_VERSION_NUM >= 160000
+#define count_heap_update(rel) pgstat_count_heap_update(rel, false, true)
+#else
+#define count_heap_update(rel) pgstat_count_heap_update(rel, false)
+#endif
+
+/* 18: the executor knows by itself whether a query runs only once */
+#if PG_VERSION_NUM >= 180000
+#define EXECUTOR_RUN_ARGS QueryDesc *query, ScanDirection direction, uint64 count
+#define EXECUTOR_RUN_PASS query, direction, count
+#define executor_run_serially(query, once) ((query)->already_executed = true)
+#else
+#define EXECUTOR_RUN_ARGS QueryDesc *query, ScanDirection direction, uint64 count, bool once
+#define EXECUTOR_RUN_PASS query, direction, count, once
+#define executor_run_serially(query, once) ((once) = false)
 #endif
 
 /* 18: bitmap scans iterate and read ahead by themselves */

@@ -8,8 +8,11 @@
 
 #include "profile/profile_type.h"
 #include "pyro_ext.h"
+#include "tableam/bitmap_prefetch.h"
 #include "tableam/block_cache.h"
 #include "tableam/compaction.h"
+#include "tableam/drop.h"
+#include "tableam/heap_forward.h"
 
 PG_MODULE_MAGIC;
 
@@ -20,6 +23,9 @@ _PG_init(void)
 {
 	profile_type_init();
 	block_cache_init();
+	bitmap_prefetch_init();
 	compaction_init();
+	heap_forward_init();
+	drop_init();
 	MarkGUCPrefixReserved("pyro");
 }

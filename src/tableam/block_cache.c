@@ -184,6 +184,49 @@ block_pin_set(BlockPin *pin, const BlockEntry *entry)
 
 /* ---- decoded parts ---- */
 
+/* What is being decoded, for the context of errors. */
+typedef struct StreamContext
+{
+	ErrorContextCallback callback;
+	Relation	rel;
+	const BlockEntry *entry;
+	AttrNumber	attnum;
+} StreamContext;
+
+static void
+add_stream_context(void *arg)
+{
+	StreamContext *context = arg;
+	const char *table = RelationGetRelationName(context->rel);
+	int64		block = context->entry->first_vpage;
+
+	if (context->attnum == BLOCK_PRIOR_TIDS)
+		errcontext("decoding the prior TIDs of block " INT64_FORMAT " of table \"%s\"", block, table);
+	else if (context->attnum == BLOCK_XMINS)
+		errcontext("decoding the xmins of block " INT64_FORMAT " of table \"%s\"", block, table);
+	else
+		errcontext("decoding column %d of block " INT64_FORMAT " of table \"%s\"",
+				   context->attnum, block, table);
+}
+
+static void
+begin_stream(StreamContext *context, Relation rel, const BlockEntry *entry, AttrNumber attnum)
+{
+	context->callback.callback = add_stream_context;
+	context->callback.arg = context;
+	context->callback.previous = error_context_stack;
+	context->rel = rel;
+	context->entry = entry;
+	context->attnum = attnum;
+	error_context_stack = &context->callback;
+}
+
+static void
+end_stream(StreamContext *context)
+{
+	error_context_stack = context->callback.previous;
+}
+
 /* Read a stream's bytes into the current context. */
 static char *
 read_stream(Relation rel, const BlockEntry *entry, const BlockStream *stream)
@@ -196,6 +239,7 @@ block_column(BlockPin *pin, Relation rel, const BlockEntry *entry, Form_pg_attri
 {
 	OpenBlock  *block = pin->block;
 	const BlockStream *stream;
+	StreamContext context;
 
 	if (attribute->attnum > block->column_count)
 		return NULL;
@@ -204,9 +248,11 @@ block_column(BlockPin *pin, Relation rel, const BlockEntry *entry, Form_pg_attri
 	stream = block_layout_find(block->layout, attribute->attnum);
 	if (stream == NULL)
 		return NULL;
+	begin_stream(&context, rel, entry, attribute->attnum);
 	block->columns[attribute->attnum - 1] =
 		block_column_decode(stream, read_stream(rel, entry, stream), attribute, entry->rows,
 							block->context);
+	end_stream(&context);
 	account(block);
 	return block->columns[attribute->attnum - 1];
 }
@@ -233,9 +279,12 @@ block_prior_tids(BlockPin *pin, Relation rel, const BlockEntry *entry)
 	if (block->prior_tids == NULL)
 	{
 		const BlockStream *stream = system_stream(block, BLOCK_PRIOR_TIDS);
+		StreamContext context;
 
+		begin_stream(&context, rel, entry, BLOCK_PRIOR_TIDS);
 		block->prior_tids = block_prior_tids_decode(stream, read_stream(rel, entry, stream),
 													entry->rows, block->context);
+		end_stream(&context);
 		account(block);
 	}
 	return block->prior_tids;
@@ -249,9 +298,12 @@ block_xmins(BlockPin *pin, Relation rel, const BlockEntry *entry)
 	if (block->xmins == NULL)
 	{
 		const BlockStream *stream = system_stream(block, BLOCK_XMINS);
+		StreamContext context;
 
+		begin_stream(&context, rel, entry, BLOCK_XMINS);
 		block->xmins = block_xmins_decode(stream, read_stream(rel, entry, stream),
 										  entry->rows, block->context);
+		end_stream(&context);
 		account(block);
 	}
 	return block->xmins;

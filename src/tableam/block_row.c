@@ -7,6 +7,8 @@
 
 #include "access/heapam.h"
 #include "access/htup_details.h"
+#include "access/subtrans.h"
+#include "access/transam.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
 #include "storage/predicate.h"
@@ -15,6 +17,7 @@
 
 #include "tableam/block_row.h"
 #include "tableam/block_tid.h"
+#include "tableam/redirect.h"
 #include "tableam/storage.h"
 
 /* ---- a row as a tuple ---- */
@@ -218,15 +221,19 @@ block_rows_check_conflicts(Relation rel, int64 storage_id, const ItemPointerData
 {
 	MarkSet    *marks;
 
-	if (!CheckForSerializableConflictOutNeeded(rel, snapshot))
+	if (storage_id == NO_STORAGE || !CheckForSerializableConflictOutNeeded(rel, snapshot))
 		return;
 	marks = marks_read(storage_id, first, last, SnapshotAny);
 	for (int i = 0; i < marks->count; i++)
 	{
-		TransactionId xmin = marks->marks[i].xmin;
+		TransactionId xid = marks->marks[i].xmin;
 
-		if (TransactionIdIsNormal(xmin) && XidInMVCCSnapshot(xmin, snapshot))
-			CheckForSerializableConflictOut(rel, xmin, snapshot);
+		if (!TransactionIdIsNormal(xid) || TransactionIdPrecedes(xid, TransactionXmin) ||
+			!XidInMVCCSnapshot(xid, snapshot) || TransactionIdDidAbort(xid))
+			continue;
+		xid = SubTransGetTopmostTransaction(xid);
+		if (!TransactionIdPrecedes(xid, TransactionXmin))
+			CheckForSerializableConflictOut(rel, xid, snapshot);
 	}
 }
 
@@ -250,7 +257,16 @@ block_reader_fetch(BlockReader *reader, const ItemPointerData *tid, Snapshot sna
 		}
 		return false;
 	}
+
+	/*
+	 * locked before marks are read: who marks the row later will find the
+	 * lock
+	 */
+	PredicateLockTID(reader->rel, (ItemPointer) tid, snapshot, InvalidTransactionId);
 	block_rows_check_conflicts(reader->rel, reader->entry->storage_id, tid, tid, snapshot);
+	if (TransactionIdIsValid(reader->entry->xmax) &&
+		CheckForSerializableConflictOutNeeded(reader->rel, snapshot))
+		redirect_check_conflicts(reader->rel, tid, reader->entry->xmax, snapshot);
 	if (is_marked(reader, tid, snapshot))
 		return false;
 	if (slot)
@@ -259,6 +275,5 @@ block_reader_fetch(BlockReader *reader, const ItemPointerData *tid, Snapshot sna
 		block_row_store(reader->pin, reader->rel, reader->entry,
 						tid_block_row(tid, reader->entry->first_vpage), slot);
 	}
-	PredicateLockTID(reader->rel, (ItemPointer) tid, snapshot, InvalidTransactionId);
 	return true;
 }

@@ -20,6 +20,8 @@ TM_Result	pyro_tuple_update(Relation rel, ItemPointer tid, TupleTableSlot *slot,
 							  Snapshot snapshot, Snapshot crosscheck, bool wait,
 							  TM_FailureData *tmfd, LockTupleMode *lockmode,
 							  TU_UpdateIndexes * update_indexes);
+
+/* tuple_lock.c */
 TM_Result	pyro_tuple_lock(Relation rel, ItemPointer tid, Snapshot snapshot, TupleTableSlot *slot,
 							CommandId cid, LockTupleMode mode, LockWaitPolicy wait_policy,
 							uint8 flags, TM_FailureData *tmfd);

@@ -29,6 +29,7 @@
 #include "tableam/compaction.h"
 #include "tableam/index_entries.h"
 #include "tableam/payload.h"
+#include "tableam/rewrite.h"
 #include "tableam/tableam.h"
 
 static int	block_rows = 16384;
@@ -232,11 +233,13 @@ pyro_compact(PG_FUNCTION_ARGS)
 
 	/* its memory outlives the transactions */
 	SPI_connect_ext(SPI_OPT_NONATOMIC);
+	storage_sweep();
 	tables = tables_to_compact(PG_GETARG_OID(0));
 	foreach(cell, tables)
 	{
 		Compaction	compaction = {.relid = lfirst_oid(cell)};
 
+		ensure_toast_relation(compaction.relid);
 		compact_head(&compaction);
 		compact_blocks(&compaction);
 		clean_indexes(&compaction);

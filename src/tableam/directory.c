@@ -4,6 +4,7 @@
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
 #include "access/skey.h"
 #include "access/stratnum.h"
 #include "access/table.h"
@@ -57,6 +58,8 @@ entry_from_tuple(HeapTuple tuple, TupleDesc desc)
 	entry->streams = PG_DETOAST_DATUM(values[COLUMN_STREAMS - 1]);
 	entry->zones = PG_DETOAST_DATUM(values[COLUMN_ZONES - 1]);
 	entry->xmin = HeapTupleHeaderGetRawXmin(tuple->t_data);
+	entry->xmax = (tuple->t_data->t_infomask & HEAP_XMAX_INVALID) ? InvalidTransactionId :
+		HeapTupleHeaderGetUpdateXid(tuple->t_data);
 	entry->tid = tuple->t_self;
 	if (entry->format != BLOCK_FORMAT)
 		ereport(ERROR,
@@ -71,6 +74,18 @@ entry_from_tuple(HeapTuple tuple, TupleDesc desc)
 				 errmsg("directory row of block " INT64_FORMAT " of storage " INT64_FORMAT " is damaged: %d rows",
 						entry->first_vpage, entry->storage_id, entry->rows)));
 	return entry;
+}
+
+/*
+ * Did the row ever exist for others?  Of a transaction that failed, or has not
+ * ended, SnapshotAny sees the row, but its payload may be gone or not yet there.
+ */
+static bool
+is_real(HeapTuple tuple)
+{
+	TransactionId xmin = HeapTupleHeaderGetXmin(tuple->t_data);
+
+	return TransactionIdIsCurrentTransactionId(xmin) || TransactionIdDidCommit(xmin);
 }
 
 static void
@@ -124,24 +139,65 @@ directory_read(int64 storage_id, Snapshot snapshot)
 	return list;
 }
 
-BlockEntry *
-directory_find(int64 storage_id, int64 vpage, Snapshot snapshot)
+int64 *
+directory_first_vpages(int64 storage_id, Snapshot snapshot, int *count)
 {
-	ScanKeyData keys[3];
+	int			allocated = 64;
+	int64	   *result = palloc(allocated * sizeof(int64));
+	ScanKeyData key;
 	OwnScan		scan;
 	HeapTuple	tuple;
-	BlockEntry *entry = NULL;
+
+	*count = 0;
+	storage_key(&key, storage_id);
+	if (storage_id == NO_STORAGE ||
+		!own_scan_begin(&scan, OWN_BLOCK, false, snapshot, 1, &key))
+		return result;
+	while ((tuple = own_scan_next(&scan, ForwardScanDirection)) != NULL)
+	{
+		bool		isnull;
+
+		CHECK_FOR_INTERRUPTS();
+		if (*count == allocated)
+		{
+			allocated *= 2;
+			result = repalloc_huge(result, allocated * sizeof(int64));
+		}
+		result[(*count)++] = DatumGetInt64(heap_getattr(tuple, COLUMN_FIRST_VPAGE,
+														RelationGetDescr(scan.table), &isnull));
+	}
+	own_scan_end(&scan);
+	return result;
+}
+
+/* Begin a backward scan of the rows that may have a virtual page. */
+static bool
+begin_find(OwnScan *scan, int64 storage_id, int64 vpage, Snapshot snapshot)
+{
+	ScanKeyData keys[3];
 
 	storage_key(&keys[0], storage_id);
 	ScanKeyInit(&keys[1], COLUMN_FIRST_VPAGE, BTLessEqualStrategyNumber, F_INT8LE,
 				Int64GetDatum(vpage));
 	ScanKeyInit(&keys[2], COLUMN_FIRST_VPAGE, BTGreaterStrategyNumber, F_INT8GT,
 				Int64GetDatum(vpage - MAX_BLOCK_VPAGES));
-	if (storage_id == NO_STORAGE ||
-		!own_scan_begin(&scan, OWN_BLOCK, false, snapshot, lengthof(keys), keys))
+	return storage_id != NO_STORAGE &&
+		own_scan_begin(scan, OWN_BLOCK, false, snapshot, lengthof(keys), keys);
+}
+
+BlockEntry *
+directory_find(int64 storage_id, int64 vpage, Snapshot snapshot)
+{
+	OwnScan		scan;
+	HeapTuple	tuple;
+	BlockEntry *entry = NULL;
+
+	if (!begin_find(&scan, storage_id, vpage, snapshot))
 		return NULL;
 	while (entry == NULL && (tuple = own_scan_next(&scan, BackwardScanDirection)) != NULL)
 	{
+		if (snapshot == SnapshotAny && !is_real(tuple))
+			continue;
 		entry = entry_from_tuple(tuple, RelationGetDescr(scan.table));
 		if (vpage >= entry->first_vpage + block_vpages(entry->rows))
 			entry = NULL;		/* of an aborted or dropped block before it */
@@ -151,7 +207,31 @@ directory_find(int64 storage_id, int64 vpage, Snapshot snapshot)
 }
 
 BlockList *
-directory_created_by(int64 storage_id, TransactionId xid)
+directory_find_all(int64 storage_id, int64 vpage)
+{
+	int			allocated;
+	BlockList  *list = new_list(&allocated);
+	OwnScan		scan;
+	HeapTuple	tuple;
+
+	if (!begin_find(&scan, storage_id, vpage, SnapshotAny))
+		return list;
+	while ((tuple = own_scan_next(&scan, BackwardScanDirection)) != NULL)
+	{
+		BlockEntry *entry;
+
+		if (!is_real(tuple))
+			continue;
+		entry = entry_from_tuple(tuple, RelationGetDescr(scan.table));
+		if (vpage < entry->first_vpage + block_vpages(entry->rows))
+			append_entry(list, &allocated, entry);
+	}
+	own_scan_end(&scan);
+	return list;
+}
+
+BlockList *
+directory_created_by(int64 storage_id, FullTransactionId xid)
 {
 	int			allocated;
 	BlockList  *list = new_list(&allocated);
@@ -168,8 +248,10 @@ directory_created_by(int64 storage_id, TransactionId xid)
 		BlockEntry *entry;
 
 		CHECK_FOR_INTERRUPTS();
+		if (!is_real(tuple))
+			continue;
 		entry = entry_from_tuple(tuple, RelationGetDescr(scan.table));
-		if (TransactionIdEquals(XidFromFullTransactionId(entry->created), xid))
+		if (FullTransactionIdEquals(entry->created, xid))
 			append_entry(list, &allocated, entry);
 		else if (list->count > 0)
 			break;				/* a transaction's vpages are neighbours */

@@ -26,6 +26,7 @@ typedef struct BlockEntry
 	struct varlena *streams;	/* serialised BlockLayout */
 	struct varlena *zones;		/* serialised zones */
 	TransactionId xmin;			/* of the directory row */
+	TransactionId xmax;			/* who deleted it, or tries to */
 	ItemPointerData tid;		/* of the directory row */
 } BlockEntry;
 
@@ -44,6 +45,13 @@ typedef struct BlockList
 BlockList  *directory_read(int64 storage_id, Snapshot snapshot);
 
 /*
+ * Where the blocks of a storage begin that a snapshot sees, in order, palloc'd.
+ *
+ * Unlike directory_read it looks at nothing else in the rows.
+ */
+int64	   *directory_first_vpages(int64 storage_id, Snapshot snapshot, int *count);
+
+/*
  * The block that has a virtual page, or NULL if the snapshot sees none.
  *
  * A dirty snapshot gets the block's xmin or xmax, as from a row of heap.
@@ -51,10 +59,16 @@ BlockList  *directory_read(int64 storage_id, Snapshot snapshot);
 BlockEntry *directory_find(int64 storage_id, int64 vpage, Snapshot snapshot);
 
 /*
+ * All versions of the row of the block that has a virtual page, dead ones
+ * included.
+ */
+BlockList  *directory_find_all(int64 storage_id, int64 vpage);
+
+/*
  * The blocks that a transaction created, the newest vpages first, dead ones
  * included.
  */
-BlockList  *directory_created_by(int64 storage_id, TransactionId xid);
+BlockList  *directory_created_by(int64 storage_id, FullTransactionId xid);
 
 /* Insert a block's row as of the current command. */
 void		directory_insert(const BlockEntry *entry);

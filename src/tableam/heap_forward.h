@@ -11,6 +11,21 @@
 
 #define heap_routine()	GetHeapamTableAmRoutine()
 
+/* A relation that looks like heap for a while; lives on the C stack. */
+typedef struct HeapGuise
+{
+	Relation	rel;
+	const TableAmRoutine *own_routine;
+	struct HeapGuise *outer;
+} HeapGuise;
+
+/* Have guises last through invalidations of the relation cache. */
+void		heap_forward_init(void);
+
+/* Begin and end in the order of a stack, whatever is raised between. */
+void		heap_guise_begin(HeapGuise *guise, Relation rel);
+void		heap_guise_end(HeapGuise *guise);
+
 /*
  * Some of heap's callbacks call others through the relation, so for these it
  * must look like heap.  The statement must not leave the block by return or
@@ -18,15 +33,15 @@
  */
 #define AS_HEAP(rel, statement) \
 	do { \
-		const TableAmRoutine *own_routine_ = (rel)->rd_tableam; \
-		(rel)->rd_tableam = heap_routine(); \
+		HeapGuise	guise_; \
+		heap_guise_begin(&guise_, (rel)); \
 		PG_TRY(); \
 		{ \
 			statement; \
 		} \
 		PG_FINALLY(); \
 		{ \
-			(rel)->rd_tableam = own_routine_; \
+			heap_guise_end(&guise_); \
 		} \
 		PG_END_TRY(); \
 	} while (0)

@@ -14,6 +14,7 @@
 
 #include "tableam/block_tid.h"
 #include "tableam/marks.h"
+#include "tableam/redirect.h"
 #include "tableam/relation_rows.h"
 #include "tableam/storage.h"
 
@@ -85,6 +86,7 @@ MarkSet *
 marks_read(int64 storage_id, const ItemPointerData *first, const ItemPointerData *last,
 		   Snapshot snapshot)
 {
+	MarkSet    *set;
 	ScanKeyData keys[3];
 
 	storage_key(&keys[0], storage_id);
@@ -92,7 +94,9 @@ marks_read(int64 storage_id, const ItemPointerData *first, const ItemPointerData
 				PointerGetDatum(first));
 	ScanKeyInit(&keys[2], COLUMN_ROW_TID, BTLessEqualStrategyNumber, F_TIDLE,
 				PointerGetDatum(last));
-	return read_marks(lengthof(keys), keys, snapshot);
+	set = read_marks(lengthof(keys), keys, snapshot);
+	redirect_add_marks(storage_id, first, last, snapshot, set);
+	return set;
 }
 
 MarkSet *

@@ -30,7 +30,8 @@ typedef struct MarkSet
 /*
  * The marks that a snapshot sees on the rows from first to last, palloc'd.
  *
- * NULL for the snapshot means a fresh one.
+ * NULL for the snapshot means a fresh one.  Rows that are hidden from the snapshot
+ * (redirect.h) are among them.
  */
 MarkSet    *marks_read(int64 storage_id, const ItemPointerData *first,
 					   const ItemPointerData *last, Snapshot snapshot);

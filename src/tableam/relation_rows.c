@@ -39,6 +39,24 @@ own_table_open(OwnTable table, LOCKMODE lockmode)
 	return table_open(relid, lockmode);
 }
 
+bool
+own_tables_complete(void)
+{
+	for (int i = 0; i < lengthof(table_names); i++)
+	{
+		Relation	table = own_table_open(i, AccessShareLock);
+		int			index_count;
+
+		if (table == NULL)
+			return false;
+		index_count = list_length(RelationGetIndexList(table));
+		table_close(table, AccessShareLock);
+		if (index_count < (i == OWN_STORAGE ? 2 : 1))
+			return false;
+	}
+	return true;
+}
+
 /* Open the primary key's index, or else the other one. */
 static Relation
 key_index_open(Relation table, bool other)
@@ -133,4 +151,13 @@ void
 own_row_delete(Relation table, ItemPointer tid)
 {
 	simple_heap_delete(table, tid);
+}
+
+bool
+own_row_try_delete(Relation table, ItemPointer tid)
+{
+	TM_FailureData tmfd;
+
+	return heap_delete(table, tid, GetCurrentCommandId(true), InvalidSnapshot, true, &tmfd,
+					   false) == TM_Ok;
 }

@@ -29,6 +29,12 @@ typedef enum OwnTable
 Relation	own_table_open(OwnTable table, LOCKMODE lockmode);
 
 /*
+ * Are all of them there, with their indexes?  While the extension is being
+ * dropped some may be gone already.
+ */
+bool		own_tables_complete(void);
+
+/*
  * Begin an ordered scan by the primary key, or by the other unique key.
  *
  * The keys' attribute numbers are those of the table's columns.  A NULL
@@ -56,5 +62,8 @@ void		own_row_insert(Relation table, Datum *values, bool *nulls, CommandId cid);
 
 /* Delete a row of an own table; an error if somebody else changed it. */
 void		own_row_delete(Relation table, ItemPointer tid);
+
+/* The same, but false if somebody else has deleted it. */
+bool		own_row_try_delete(Relation table, ItemPointer tid);
 
 #endif							/* PYRO_RELATION_ROWS_H */

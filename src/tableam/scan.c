@@ -98,22 +98,28 @@ scan_load_blocks(PyroScan *scan)
 {
 	MemoryContext before;
 	int64		id;
+	ItemPointerData first,
+				last;
 
 	if (scan->blocks != NULL)
 		return;
 	before = MemoryContextSwitchTo(scan->context);
 	id = storage_id(scan->base.rs_rd, scan->base.rs_snapshot);
 	scan->blocks = directory_read(id, scan->base.rs_snapshot);
+	set_block_row_tid(&first, 0, 0);
+	set_block_row_tid(&last, MAX_VPAGES - 1, BLOCK_PAGE_ROWS - 1);
+
+	/*
+	 * Rows of the head, too, may have been moved and then marked in blocks
+	 * that this snapshot does not see.  The lock comes before marks are read:
+	 * who marks rows later will find it.
+	 */
+	if (id != NO_STORAGE)
+		PredicateLockRelation(scan->base.rs_rd, scan->base.rs_snapshot);
+	block_rows_check_conflicts(scan->base.rs_rd, id, &first, &last, scan->base.rs_snapshot);
 	if (scan->blocks->count > 0)
 	{
-		ItemPointerData first,
-					last;
-
-		set_block_row_tid(&first, 0, 0);
-		set_block_row_tid(&last, MAX_VPAGES - 1, BLOCK_PAGE_ROWS - 1);
 		scan->marks = marks_read(id, &first, &last, scan->base.rs_snapshot);
-		block_rows_check_conflicts(scan->base.rs_rd, id, &first, &last, scan->base.rs_snapshot);
-		PredicateLockRelation(scan->base.rs_rd, scan->base.rs_snapshot);
 		if (scan->pin == NULL)
 			scan->pin = block_pin_create();
 	}
@@ -122,9 +128,8 @@ scan_load_blocks(PyroScan *scan)
 
 /* ---- the blocks ---- */
 
-/* Go to the next block of this process; false if there is none. */
-static bool
-next_block(PyroScan *scan, ScanDirection direction)
+int
+scan_take_block(PyroScan *scan)
 {
 	if (scan->base.rs_parallel != NULL)
 	{
@@ -132,6 +137,17 @@ next_block(PyroScan *scan, ScanDirection direction)
 
 		scan->block = (int) pg_atomic_fetch_add_u32(&shared->next_block, 1);
 	}
+	else
+		scan->block++;
+	return scan->block;
+}
+
+/* Go to the next block of this process; false if there is none. */
+static bool
+next_block(PyroScan *scan, ScanDirection direction)
+{
+	if (scan->base.rs_parallel != NULL)
+		scan_take_block(scan);
 	else
 		scan->block += ScanDirectionIsForward(direction) ? 1 : -1;
 	if (scan->block < 0 || scan->block >= scan->blocks->count)

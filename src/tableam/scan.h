@@ -49,6 +49,12 @@ typedef struct PyroScan
 /* Read the directory for a scan, once, with its snapshot. */
 void		scan_load_blocks(PyroScan *scan);
 
+/*
+ * The index of the next block that is this process's to do: in a parallel scan
+ * each block is given to one.
+ */
+int			scan_take_block(PyroScan *scan);
+
 /* The callbacks of tableam.c. */
 TableScanDesc pyro_scan_begin(Relation rel, Snapshot snapshot, int key_count,
 							  struct ScanKeyData *keys, ParallelTableScanDesc parallel,

@@ -9,8 +9,11 @@
 #include "access/stratnum.h"
 #include "access/table.h"
 #include "access/xact.h"
+#include "catalog/indexing.h"
 #include "catalog/namespace.h"
+#include "catalog/pg_class.h"
 #include "commands/sequence.h"
+#include "miscadmin.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -205,16 +208,20 @@ storage_update(Relation rel, Storage *storage)
 	storage_replace(storage, rel->rd_rel->reltablespace, rel->rd_rel->relfilenode);
 }
 
-void
+bool
 storage_delete(Storage *storage)
 {
 	Relation	table = own_table_open(OWN_STORAGE, RowExclusiveLock);
+	bool		deleted = own_row_try_delete(table, &storage->tid);
 
-	own_row_delete(table, &storage->tid);
 	table_close(table, RowExclusiveLock);
-	directory_delete_all(storage->id);
-	marks_delete_all(storage->id);
-	CommandCounterIncrement();
+	if (deleted)
+	{
+		directory_delete_all(storage->id);
+		marks_delete_all(storage->id);
+		CommandCounterIncrement();
+	}
+	return deleted;
 }
 
 void
@@ -224,4 +231,63 @@ storage_delete_file(Oid reltablespace, Oid relfilenumber)
 
 	if (storage_read_file(reltablespace, relfilenumber, &storage))
 		storage_delete(&storage);
+}
+
+/* Does a permanent relation have this file?  A temporary one's may be so named, too. */
+static bool
+file_has_table(Relation pg_class, Oid reltablespace, Oid relfilenumber)
+{
+	ScanKeyData keys[2];
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	bool		found = false;
+
+	ScanKeyInit(&keys[0], Anum_pg_class_reltablespace, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(reltablespace));
+	ScanKeyInit(&keys[1], Anum_pg_class_relfilenode, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(relfilenumber));
+	scan = systable_beginscan(pg_class, ClassTblspcRelfilenodeIndexId, true, NULL,
+							  lengthof(keys), keys);
+	while (!found && (tuple = systable_getnext(scan)) != NULL)
+		found = ((Form_pg_class) GETSTRUCT(tuple))->relpersistence == RELPERSISTENCE_PERMANENT;
+	systable_endscan(scan);
+	return found;
+}
+
+void
+storage_sweep(void)
+{
+	Relation	pg_class = table_open(RelationRelationId, AccessShareLock);
+	OwnScan		scan;
+	HeapTuple	tuple;
+	List	   *orphans = NIL;
+	ListCell   *cell;
+
+	if (own_scan_begin(&scan, OWN_STORAGE, false, NULL, 0, NULL))
+	{
+		TupleDesc	desc = RelationGetDescr(scan.table);
+
+		while ((tuple = own_scan_next(&scan, ForwardScanDirection)) != NULL)
+		{
+			bool		isnull;
+			Oid			reltablespace = DatumGetObjectId(heap_getattr(tuple, COLUMN_RELTABLESPACE,
+																	  desc, &isnull));
+			Oid			relfilenumber = DatumGetObjectId(heap_getattr(tuple, COLUMN_RELFILENUMBER,
+																	  desc, &isnull));
+
+			CHECK_FOR_INTERRUPTS();
+			if (!file_has_table(pg_class, reltablespace, relfilenumber))
+			{
+				Storage    *storage = palloc(sizeof(Storage));
+
+				storage_from_tuple(tuple, desc, storage);
+				orphans = lappend(orphans, storage);
+			}
+		}
+		own_scan_end(&scan);
+	}
+	table_close(pg_class, AccessShareLock);
+	foreach(cell, orphans)
+		storage_delete(lfirst(cell));
+	list_free_deep(orphans);
 }

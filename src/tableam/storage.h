@@ -66,13 +66,21 @@ void		storage_replace(Storage *storage, Oid reltablespace, Oid relfilenumber);
 void		storage_update(Relation rel, Storage *storage);
 
 /*
- * Delete the row with all blocks and marks that hang on it.
+ * Delete the row with all blocks and marks that hang on it; false if somebody
+ * else has done so.
  *
  * Their payload is left alone: it goes with the file.
  */
-void		storage_delete(Storage *storage);
+bool		storage_delete(Storage *storage);
 
 /* Delete what hangs on a file, if anything does. */
 void		storage_delete_file(Oid reltablespace, Oid relfilenumber);
+
+/*
+ * Delete the rows of files that no table has.
+ *
+ * They stay behind where a table was dropped and nobody noticed (drop.c).
+ */
+void		storage_sweep(void);
 
 #endif							/* PYRO_STORAGE_H */

@@ -70,7 +70,7 @@ read_rows(Relation relation, int limit, int *rows)
 	return tuples;
 }
 
-/* Every third array comes expanded, half of these changed in place. */
+/* In every third row arrays come expanded. */
 static void
 expand_some(TupleDesc desc, int row, Datum *values, const bool *isnull)
 {

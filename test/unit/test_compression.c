@@ -348,6 +348,19 @@ test_compress(void)
 							  zstd, zstd_size - 1
 							  }, again, size, &error) &&
 			error.kind == PYRO_CORRUPT, "so is a frame that is cut off");
+	zstd_size = compress_zstd_level(plain, zstd, size, 19);
+	unit_ok(zstd_size > 0 &&
+			compress_zstd_level(plain, again, size, 1000) > 0 &&
+			compress_zstd_level(plain, again, size, -5) > 0,
+			"zstd compresses at levels that there are and are not");
+	unit_ok(zstd_frame_size(byte_range(zstd, zstd_size)) == zstd_size &&
+			zstd_frame_size(byte_range(zstd, size)) == zstd_size,
+			"a frame knows its size, whatever follows");
+	unit_ok(zstd_frame_size(byte_range(zstd, zstd_size - 1)) == 0 &&
+			zstd_frame_size(byte_range(zstd, 0)) == 0 &&
+			zstd_frame_size(byte_range(data, size)) == 0,
+			"which a part of it has not, nor anything else");
+	unit_ok(zstd_bound(size) >= size, "the bound is no smaller than the data");
 	free(data);
 	free(zstd);
 	free(again);

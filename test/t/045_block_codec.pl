@@ -159,6 +159,16 @@ is( $node->safe_psql(
 	'4',
 	'one row');
 
+my ($status, $out, $err) = $node->psql(
+	'postgres', q{
+	\set VERBOSITY sqlstate
+	CREATE TABLE too_many ();
+	DO $$ BEGIN EXECUTE 'INSERT INTO too_many SELECT FROM generate_series(1, 1048577)'; END $$;
+	SELECT codec_round_trip('too_many', 1048576, 1);
+	SELECT codec_round_trip('too_many', 1048577, 1)});
+is($out, '1048576', 'as many rows as a block can have');
+like($err, qr/ERROR:  54000$/, 'and one more');
+
 # Zones against SQL's own min and max, or what comes first by ORDER BY.
 foreach my $table (qw(whole holes many dropped empty))
 {
@@ -167,8 +177,8 @@ foreach my $table (qw(whole holes many dropped empty))
 		SELECT string_agg(format(
 			'SELECT %s, %L, count(*) > count(%I), count(%3\$I) = 0, %s', attnum, attname, attname,
 			CASE WHEN attbyval AND attname <> 'xi'
-				THEN format('(SELECT (array_agg(%1\$I ORDER BY %1\$I))[1]::text FROM $table WHERE %1\$I IS NOT NULL), '
-					'(SELECT (array_agg(%1\$I ORDER BY %1\$I DESC))[1]::text FROM $table WHERE %1\$I IS NOT NULL)', attname)
+				THEN format('(SELECT format(''%%s'', (array_agg(%1\$I ORDER BY %1\$I))[1]) FROM $table WHERE %1\$I IS NOT NULL), '
+					'(SELECT format(''%%s'', (array_agg(%1\$I ORDER BY %1\$I DESC))[1]) FROM $table WHERE %1\$I IS NOT NULL)', attname)
 				ELSE 'NULL, NULL' END || ' FROM $table'), ' UNION ALL ') || ' ORDER BY 1'
 		FROM pg_attribute WHERE attrelid = '$table'::regclass AND attnum > 0 AND NOT attisdropped});
 	is( $node->safe_psql(

@@ -1,0 +1,42 @@
+/*
+ * verify.h
+ *	  pyro.verify: is everything that belongs to a table sound?
+ */
+#ifndef PYRO_VERIFY_H
+#define PYRO_VERIFY_H
+
+#include "nodes/execnodes.h"
+#include "utils/rel.h"
+#include "utils/snapshot.h"
+
+#include "tableam/marks.h"
+#include "tableam/storage.h"
+
+/* A block whose directory row could be read. */
+typedef struct KnownBlock
+{
+	int64		first_vpage;
+	int			rows;
+} KnownBlock;
+
+typedef struct Verification
+{
+	Relation	rel;
+	Snapshot	snapshot;		/* of all that is looked at */
+	ReturnSetInfo *result;
+	Storage		storage;		/* id NO_STORAGE if there is none */
+	int			block_count;
+	KnownBlock *blocks;			/* by first_vpage */
+	MarkSet    *marks;
+} Verification;
+
+/* Add a problem to the result. */
+void		verify_report(Verification *verification, const char *format,...) pg_attribute_printf(2, 3);
+
+/* The block that has a virtual page, or NULL. */
+const KnownBlock *verify_find_block(const Verification *verification, int64 vpage);
+
+/* Check all valid indexes against head and blocks (verify_indexes.c). */
+void		verify_indexes(Verification *verification);
+
+#endif							/* PYRO_VERIFY_H */
