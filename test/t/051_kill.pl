@@ -162,9 +162,11 @@ sub strike
 		my @children = `ps -o pid= --ppid $postmaster` =~ /(\d+)/g;
 		$node->kill9;
 		kill 'KILL', @children;
+		# a process that nobody has waited for yet still counts as running
+		for (1 .. 300) { last if !kill 0, $postmaster; sleep 0.1 }
 		return 1;
 	}
-	my $pid = $node->safe_psql('postgres', "SELECT pid FROM pg_stat_activity WHERE application_name = '$victim'");
+	my $pid = $node->safe_psql('postgres', "SELECT pid FROM pg_stat_activity WHERE application_name = '$victim' AND backend_type = 'client backend'");
 	sleep rand 0.05;
 	return $pid ? kill('KILL', $pid) : 0;
 }
