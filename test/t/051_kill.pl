@@ -74,7 +74,7 @@ sub client
 		my @known = keys %$rows;
 		my (%changes, @sql);
 		my $kind = rand();
-		if ($kind < 0.55 || @known < 20)
+		if ($kind < (@known > 1500 ? 0.2 : 0.55) || @known < 20)
 		{
 			my @ids = map { $number * 1_000_000_000 + $$next++ } 1 .. 1 + int(rand(20));
 			%changes = map { $_ => 1 } @ids;
