@@ -29,4 +29,38 @@
 #define pg_noreturn _Noreturn
 #endif
 
+/* 16: names of files were nodes before */
+#if PG_VERSION_NUM < 160000
+#define RelFileLocator RelFileNode
+#define relation_set_new_filelocator relation_set_new_filenode
+#define LOCATOR_TABLESPACE(locator) ((locator)->spcNode)
+#define LOCATOR_NUMBER(locator) ((locator)->relNode)
+#else
+#define LOCATOR_TABLESPACE(locator) ((locator)->spcOid)
+#define LOCATOR_NUMBER(locator) ((locator)->relNumber)
+#endif
+
+/* 16: which indexes an update needs, more finely than yes or no */
+#if PG_VERSION_NUM < 160000
+#define TU_UpdateIndexes bool
+#define TU_None false
+#define TU_All true
+#endif
+
+/* 17: ANALYZE reads ahead by itself, and the callback asks for pages */
+#if PG_VERSION_NUM >= 170000
+#define ANALYZE_BLOCK_ARGS struct ReadStream *stream
+#define ANALYZE_BLOCK_PASS stream
+#else
+#define ANALYZE_BLOCK_ARGS BlockNumber page, BufferAccessStrategy strategy
+#define ANALYZE_BLOCK_PASS page, strategy
+#endif
+
+/* 18: bitmap scans iterate and read ahead by themselves */
+#if PG_VERSION_NUM >= 180000
+#define BITMAP_SCAN_ITERATES 1
+#else
+#define BITMAP_SCAN_ITERATES 0
+#endif
+
 #endif							/* PYRO_COMPAT_H */

@@ -8,6 +8,7 @@
 
 #include "profile/profile_type.h"
 #include "pyro_ext.h"
+#include "tableam/block_cache.h"
 
 PG_MODULE_MAGIC;
 
@@ -17,5 +18,6 @@ void
 _PG_init(void)
 {
 	profile_type_init();
+	block_cache_init();
 	MarkGUCPrefixReserved("pyro");
 }

@@ -20,6 +20,9 @@
 #define ZSTD_LEVEL			1
 #define ZSTD_MAX_WINDOW_LOG	26	/* 64 MB */
 
+/* A compressor that has grown beyond this is not kept for the next call. */
+#define ZSTD_MAX_KEPT		((size_t) 16 << 20)
+
 /* deflate cannot make more than 1032 bytes out of one */
 #define DEFLATE_MAX_RATIO	1032
 
@@ -49,16 +52,6 @@ gzip_compressor(void)
 
 	if (compressor == NULL)
 		compressor = libdeflate_alloc_compressor(GZIP_LEVEL);
-	return compressor;
-}
-
-static ZSTD_CCtx *
-zstd_compressor(void)
-{
-	static ZSTD_CCtx *compressor = NULL;
-
-	if (compressor == NULL)
-		compressor = ZSTD_createCCtx();
 	return compressor;
 }
 
@@ -261,18 +254,57 @@ compress_gzip(ByteRange in, const Allocator *allocator, ByteRange *out,
 
 /*
  * Compress into out as one zstd frame, if that fits into `capacity` bytes.
- * Returns the size, or 0 where it does not fit.
+ *
+ * level: as zstd counts them, negative ones too; what is beyond its range is
+ * taken as the nearest.  Returns the size, or 0 where it does not fit.
+ */
+size_t
+compress_zstd_level(ByteRange in, uint8 *out, size_t capacity, int level)
+{
+	static ZSTD_CCtx *compressor = NULL;
+	size_t		size;
+
+	if (compressor == NULL)
+		compressor = ZSTD_createCCtx();
+	if (compressor == NULL)
+		return 0;
+	size = ZSTD_compressCCtx(compressor, out, capacity, in.bytes, in.size,
+							 level);
+	if (ZSTD_sizeof_CCtx(compressor) > ZSTD_MAX_KEPT)
+	{
+		ZSTD_freeCCtx(compressor);
+		compressor = NULL;
+	}
+	return ZSTD_isError(size) ? 0 : size;
+}
+
+/*
+ * The same at the level that suits profiles.
  */
 size_t
 compress_zstd(ByteRange in, uint8 *out, size_t capacity)
 {
-	ZSTD_CCtx  *compressor = zstd_compressor();
-	size_t		size;
+	return compress_zstd_level(in, out, capacity, ZSTD_LEVEL);
+}
 
-	if (compressor == NULL)
-		return 0;
-	size = ZSTD_compressCCtx(compressor, out, capacity, in.bytes, in.size,
-							 ZSTD_LEVEL);
+/*
+ * The room that a zstd frame of `size` plain bytes may need.
+ */
+size_t
+zstd_bound(size_t size)
+{
+	return ZSTD_compressBound(size);
+}
+
+/*
+ * How many bytes the first of several zstd frames takes; 0 where there is no
+ * whole frame.
+ */
+size_t
+zstd_frame_size(ByteRange in)
+{
+	size_t		size = ZSTD_findFrameCompressedSize(in.bytes, in.size);
+
 	return ZSTD_isError(size) ? 0 : size;
 }
 

@@ -26,6 +26,10 @@ extern bool decompress_any(ByteRange in, size_t max_size,
 extern bool compress_gzip(ByteRange in, const Allocator *allocator,
 						  ByteRange *out, PyroError *error);
 extern size_t compress_zstd(ByteRange in, uint8 *out, size_t capacity);
+extern size_t compress_zstd_level(ByteRange in, uint8 *out, size_t capacity,
+								  int level);
+extern size_t zstd_bound(size_t size);
+extern size_t zstd_frame_size(ByteRange in);
 extern bool decompress_zstd(ByteRange in, uint8 *out, size_t size,
 							PyroError *error);
 

@@ -1,0 +1,257 @@
+/*
+ * block_cache.c
+ *	  Opened blocks of this backend, least recently used ones dropped first.
+ */
+#include "postgres.h"
+
+#include <limits.h>
+
+#include "lib/ilist.h"
+#include "utils/guc.h"
+#include "utils/hsearch.h"
+#include "utils/memutils.h"
+
+#include "tableam/block_cache.h"
+#include "tableam/payload.h"
+
+/* attribute numbers from 1, and two streams that are not columns */
+struct OpenBlock
+{
+	dlist_node	node;			/* in the list of all, most recently used first */
+	int64		storage_id;
+	int64		first_vpage;
+	int			pins;
+	Size		size;			/* of its context when last looked at */
+	MemoryContext context;		/* everything of the block, itself included */
+	BlockLayout *layout;
+	int			column_count;	/* of the array */
+	const BlockColumn **columns;	/* by attribute number - 1, decoded ones */
+	ItemPointerData *prior_tids;
+	TransactionId *xmins;
+};
+
+static int	block_cache_size_kb = 32 * 1024;
+
+static dlist_head blocks = DLIST_STATIC_INIT(blocks);
+static Size blocks_size = 0;
+
+void
+block_cache_init(void)
+{
+	DefineCustomIntVariable("pyro.block_cache_size",
+							"Sets how much memory a session keeps for blocks that it has opened.",
+							"Blocks that are being read are kept in any case.",
+							&block_cache_size_kb,
+							32 * 1024, 0, MAX_KILOBYTES,
+							PGC_USERSET, GUC_UNIT_KB, NULL, NULL, NULL);
+}
+
+/* ---- the list ---- */
+
+static void
+drop_block(OpenBlock *block)
+{
+	dlist_delete(&block->node);
+	blocks_size -= block->size;
+	MemoryContextDelete(block->context);
+}
+
+/* Drop the least recently used blocks that nobody reads while there is too much. */
+static void
+shrink(void)
+{
+	dlist_node *node = dlist_is_empty(&blocks) ? NULL : dlist_tail_node(&blocks);
+
+	while (node != NULL && blocks_size > (Size) block_cache_size_kb * 1024)
+	{
+		OpenBlock  *block = dlist_container(OpenBlock, node, node);
+
+		node = dlist_has_prev(&blocks, node) ? dlist_prev_node(&blocks, node) : NULL;
+		if (block->pins == 0)
+			drop_block(block);
+	}
+}
+
+static void
+account(OpenBlock *block)
+{
+	Size		size = MemoryContextMemAllocated(block->context, true);
+
+	blocks_size += size - block->size;
+	block->size = size;
+}
+
+static OpenBlock *
+find_block(const BlockEntry *entry)
+{
+	dlist_iter	iter;
+
+	dlist_foreach(iter, &blocks)
+	{
+		OpenBlock  *block = dlist_container(OpenBlock, node, iter.cur);
+
+		if (block->storage_id == entry->storage_id && block->first_vpage == entry->first_vpage)
+		{
+			dlist_move_head(&blocks, iter.cur);
+			return block;
+		}
+	}
+	return NULL;
+}
+
+/* The largest attribute number that has a stream; streams are in its order. */
+static int
+last_column(const BlockLayout *layout)
+{
+	return layout->nstreams == 0 ? 0 : Max(layout->streams[layout->nstreams - 1].attnum, 0);
+}
+
+static OpenBlock *
+open_block(const BlockEntry *entry)
+{
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "pyro block",
+												  ALLOCSET_SMALL_SIZES);
+	MemoryContext before = MemoryContextSwitchTo(context);
+	OpenBlock  *block = palloc0(sizeof(OpenBlock));
+
+	block->storage_id = entry->storage_id;
+	block->first_vpage = entry->first_vpage;
+	block->context = context;
+	block->layout = block_layout_from_bytea(entry->streams, entry->payload_size);
+	if (block->layout->rows != entry->rows)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("block " INT64_FORMAT " of storage " INT64_FORMAT " has %d rows, but streams of %d",
+						entry->first_vpage, entry->storage_id, entry->rows,
+						block->layout->rows)));
+	block->column_count = last_column(block->layout);
+	block->columns = palloc0(block->column_count * sizeof(BlockColumn *));
+	MemoryContextSwitchTo(before);
+
+	/* nothing can fail from here on */
+	MemoryContextSetParent(context, TopMemoryContext);
+	dlist_push_head(&blocks, &block->node);
+	account(block);
+	return block;
+}
+
+/* ---- pins ---- */
+
+void
+block_pin_release(BlockPin *pin)
+{
+	if (pin->block == NULL)
+		return;
+	pin->block->pins--;
+	pin->block = NULL;
+	shrink();
+}
+
+static void
+release_callback(void *arg)
+{
+	block_pin_release(arg);
+}
+
+BlockPin *
+block_pin_create(void)
+{
+	BlockPin   *pin = palloc0(sizeof(BlockPin));
+
+	pin->callback.func = release_callback;
+	pin->callback.arg = pin;
+	MemoryContextRegisterResetCallback(CurrentMemoryContext, &pin->callback);
+	return pin;
+}
+
+void
+block_pin_set(BlockPin *pin, const BlockEntry *entry)
+{
+	OpenBlock  *block = pin->block;
+
+	if (block != NULL && block->storage_id == entry->storage_id &&
+		block->first_vpage == entry->first_vpage)
+		return;
+	block_pin_release(pin);
+	block = find_block(entry);
+	if (block == NULL)
+		block = open_block(entry);
+	block->pins++;
+	pin->block = block;
+	shrink();
+}
+
+/* ---- decoded parts ---- */
+
+/* Read a stream's bytes into the current context. */
+static char *
+read_stream(Relation rel, const BlockEntry *entry, const BlockStream *stream)
+{
+	return VARDATA(payload_read(rel, entry, stream->offset, stream->stored));
+}
+
+const BlockColumn *
+block_column(BlockPin *pin, Relation rel, const BlockEntry *entry, Form_pg_attribute attribute)
+{
+	OpenBlock  *block = pin->block;
+	const BlockStream *stream;
+
+	if (attribute->attnum > block->column_count)
+		return NULL;
+	if (block->columns[attribute->attnum - 1] != NULL)
+		return block->columns[attribute->attnum - 1];
+	stream = block_layout_find(block->layout, attribute->attnum);
+	if (stream == NULL)
+		return NULL;
+	block->columns[attribute->attnum - 1] =
+		block_column_decode(stream, read_stream(rel, entry, stream), attribute, entry->rows,
+							block->context);
+	account(block);
+	return block->columns[attribute->attnum - 1];
+}
+
+/* A stream that every block has. */
+static const BlockStream *
+system_stream(OpenBlock *block, AttrNumber number)
+{
+	const BlockStream *stream = block_layout_find(block->layout, number);
+
+	if (stream == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("block " INT64_FORMAT " of storage " INT64_FORMAT " lacks stream %d",
+						block->first_vpage, block->storage_id, number)));
+	return stream;
+}
+
+const ItemPointerData *
+block_prior_tids(BlockPin *pin, Relation rel, const BlockEntry *entry)
+{
+	OpenBlock  *block = pin->block;
+
+	if (block->prior_tids == NULL)
+	{
+		const BlockStream *stream = system_stream(block, BLOCK_PRIOR_TIDS);
+
+		block->prior_tids = block_prior_tids_decode(stream, read_stream(rel, entry, stream),
+													entry->rows, block->context);
+		account(block);
+	}
+	return block->prior_tids;
+}
+
+const TransactionId *
+block_xmins(BlockPin *pin, Relation rel, const BlockEntry *entry)
+{
+	OpenBlock  *block = pin->block;
+
+	if (block->xmins == NULL)
+	{
+		const BlockStream *stream = system_stream(block, BLOCK_XMINS);
+
+		block->xmins = block_xmins_decode(stream, read_stream(rel, entry, stream),
+										  entry->rows, block->context);
+		account(block);
+	}
+	return block->xmins;
+}

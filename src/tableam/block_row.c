@@ -1,0 +1,251 @@
+/*
+ * block_row.c
+ *	  Rows of blocks, one at a time: found by TID under any snapshot, and
+ *	  handed out as heap tuples.
+ */
+#include "postgres.h"
+
+#include "access/heapam.h"
+#include "access/htup_details.h"
+#include "executor/executor.h"
+#include "miscadmin.h"
+#include "storage/predicate.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+
+#include "tableam/block_row.h"
+#include "tableam/block_tid.h"
+#include "tableam/storage.h"
+
+/* ---- a row as a tuple ---- */
+
+/* Get a row's values for the columns of a descriptor. */
+static void
+get_values(BlockPin *pin, Relation rel, const BlockEntry *entry, int row, TupleDesc desc,
+		   Datum *values, bool *nulls)
+{
+	for (int i = 0; i < desc->natts; i++)
+	{
+		Form_pg_attribute attribute = TupleDescAttr(desc, i);
+		const BlockColumn *column;
+
+		values[i] = (Datum) 0;
+		nulls[i] = true;
+		if (attribute->attisdropped)
+			continue;
+		column = block_column(pin, rel, entry, attribute);
+		if (column == NULL)
+			values[i] = getmissingattr(desc, i + 1, &nulls[i]);
+		else if (column->isnull == NULL || !column->isnull[row])
+		{
+			values[i] = column->values[row];
+			nulls[i] = false;
+		}
+	}
+}
+
+void
+block_row_store(BlockPin *pin, Relation rel, const BlockEntry *entry, int row, TupleTableSlot *slot)
+{
+	TupleDesc	desc = slot->tts_tupleDescriptor;
+	Datum	   *values = slot->tts_values;
+	bool	   *nulls = slot->tts_isnull;
+	MemoryContext before;
+	HeapTuple	tuple;
+	TransactionId xmin = block_xmins(pin, rel, entry)[row];
+
+	/* the slot's own arrays are scratch until the tuple is in it */
+	ExecClearTuple(slot);
+	get_values(pin, rel, entry, row, desc, values, nulls);
+	before = MemoryContextSwitchTo(slot->tts_mcxt);
+	tuple = heap_form_tuple(desc, values, nulls);
+	MemoryContextSwitchTo(before);
+
+	tuple->t_tableOid = RelationGetRelid(rel);
+	set_block_row_tid(&tuple->t_self, entry->first_vpage, row);
+	tuple->t_data->t_ctid = tuple->t_self;
+	tuple->t_data->t_infomask &= ~(HEAP_XACT_MASK | HEAP_COMBOCID);
+	tuple->t_data->t_infomask |= HEAP_XMIN_COMMITTED | HEAP_XMAX_INVALID;
+	HeapTupleHeaderSetXmin(tuple->t_data, xmin);
+	HeapTupleHeaderSetXmax(tuple->t_data, InvalidTransactionId);
+	HeapTupleHeaderSetCmin(tuple->t_data, FirstCommandId);
+
+	if (TTS_IS_BUFFERTUPLE(slot))
+	{
+		BufferHeapTupleTableSlot *buffer_slot = (BufferHeapTupleTableSlot *) slot;
+
+		/* what ExecForceStoreHeapTuple would do, without another copy */
+		buffer_slot->base.tuple = tuple;
+		slot->tts_flags &= ~TTS_FLAG_EMPTY;
+		slot->tts_flags |= TTS_FLAG_SHOULDFREE;
+		slot->tts_nvalid = 0;
+		slot->tts_tid = tuple->t_self;
+	}
+	else
+		ExecForceStoreHeapTuple(tuple, slot, true);
+	slot->tts_tableOid = RelationGetRelid(rel);
+}
+
+/* ---- finding a row ---- */
+
+BlockReader *
+block_reader_create(Relation rel)
+{
+	BlockReader *reader = palloc0(sizeof(BlockReader));
+
+	reader->rel = rel;
+	reader->context = AllocSetContextCreate(CurrentMemoryContext, "pyro block reader",
+											ALLOCSET_SMALL_SIZES);
+	reader->pin = block_pin_create();
+	return reader;
+}
+
+void
+block_reader_reset(BlockReader *reader)
+{
+	block_pin_release(reader->pin);
+	MemoryContextReset(reader->context);
+	reader->snapshot = NULL;
+	reader->entry = NULL;
+	reader->marks = NULL;
+}
+
+void
+block_reader_free(BlockReader *reader)
+{
+	block_reader_reset(reader);
+	MemoryContextDelete(reader->context);
+	pfree(reader);
+}
+
+static bool
+entry_has_row(const BlockEntry *entry, const ItemPointerData *tid)
+{
+	OffsetNumber offset = ItemPointerGetOffsetNumberNoCheck(tid);
+	int64		vpage = tid_vpage(tid);
+
+	return entry != NULL && offset >= 1 && offset <= BLOCK_PAGE_ROWS &&
+		vpage >= entry->first_vpage &&
+		vpage < entry->first_vpage + block_vpages(entry->rows) &&
+		tid_block_row(tid, entry->first_vpage) < entry->rows;
+}
+
+/* Find the block, and for an MVCC snapshot all its marks. */
+static void
+find_block(BlockReader *reader, const ItemPointerData *tid, Snapshot snapshot)
+{
+	bool		mvcc = IsMVCCSnapshot(snapshot);
+	int64		id = storage_id(reader->rel, snapshot);
+	MemoryContext before;
+
+	if (mvcc && reader->snapshot == snapshot && reader->curcid == snapshot->curcid &&
+		entry_has_row(reader->entry, tid))
+		return;
+	block_reader_reset(reader);
+	before = MemoryContextSwitchTo(reader->context);
+	reader->entry = directory_find(id, tid_vpage(tid), snapshot);
+	if (!entry_has_row(reader->entry, tid))
+		reader->entry = NULL;
+	else if (mvcc)
+	{
+		ItemPointerData first,
+					last;
+
+		set_block_row_tid(&first, reader->entry->first_vpage, 0);
+		set_block_row_tid(&last, reader->entry->first_vpage, reader->entry->rows - 1);
+		reader->marks = marks_read(id, &first, &last, snapshot);
+		reader->snapshot = snapshot;
+		reader->curcid = snapshot->curcid;
+	}
+	MemoryContextSwitchTo(before);
+}
+
+/*
+ * Does a mark hide the row from a snapshot?
+ *
+ * To a dirty snapshot a mark whose maker is still running does not, but it is
+ * told, as heap tells of a running deleter.
+ */
+static bool
+is_marked(BlockReader *reader, const ItemPointerData *tid, Snapshot snapshot)
+{
+	int64		id = reader->entry->storage_id;
+	Mark		mark;
+
+	switch (snapshot->snapshot_type)
+	{
+		case SNAPSHOT_MVCC:
+		case SNAPSHOT_HISTORIC_MVCC:
+			return marks_find(reader->marks, tid) != NULL;
+		case SNAPSHOT_SELF:
+			return mark_read(id, tid, snapshot, &mark);
+		case SNAPSHOT_DIRTY:
+			{
+				SnapshotData dirty;
+
+				InitDirtySnapshot(dirty);
+				if (!mark_read(id, tid, &dirty, &mark))
+					return false;
+				if (!TransactionIdIsValid(dirty.xmin))
+					return true;
+				snapshot->xmax = dirty.xmin;
+				return false;
+			}
+		case SNAPSHOT_ANY:
+		case SNAPSHOT_TOAST:
+		case SNAPSHOT_NON_VACUUMABLE:
+			return false;
+	}
+	return false;
+}
+
+void
+block_rows_check_conflicts(Relation rel, int64 storage_id, const ItemPointerData *first,
+						   const ItemPointerData *last, Snapshot snapshot)
+{
+	MarkSet    *marks;
+
+	if (!CheckForSerializableConflictOutNeeded(rel, snapshot))
+		return;
+	marks = marks_read(storage_id, first, last, SnapshotAny);
+	for (int i = 0; i < marks->count; i++)
+	{
+		TransactionId xmin = marks->marks[i].xmin;
+
+		if (TransactionIdIsNormal(xmin) && XidInMVCCSnapshot(xmin, snapshot))
+			CheckForSerializableConflictOut(rel, xmin, snapshot);
+	}
+}
+
+bool
+block_reader_fetch(BlockReader *reader, const ItemPointerData *tid, Snapshot snapshot,
+				   TupleTableSlot *slot, bool *all_dead)
+{
+	if (all_dead)
+		*all_dead = false;
+	if (slot)
+		ExecClearTuple(slot);
+	find_block(reader, tid, snapshot);
+	if (reader->entry == NULL)
+	{
+		if (all_dead)
+		{
+			/* vpages are never used again: what nobody sees, nobody will see */
+			find_block(reader, tid, SnapshotAny);
+			*all_dead = reader->entry == NULL;
+			block_reader_reset(reader);
+		}
+		return false;
+	}
+	block_rows_check_conflicts(reader->rel, reader->entry->storage_id, tid, tid, snapshot);
+	if (is_marked(reader, tid, snapshot))
+		return false;
+	if (slot)
+	{
+		block_pin_set(reader->pin, reader->entry);
+		block_row_store(reader->pin, reader->rel, reader->entry,
+						tid_block_row(tid, reader->entry->first_vpage), slot);
+	}
+	PredicateLockTID(reader->rel, (ItemPointer) tid, snapshot, InvalidTransactionId);
+	return true;
+}

@@ -1,0 +1,69 @@
+/*
+ * block_row.h
+ *	  Rows of blocks, one at a time: found by TID under any snapshot, and
+ *	  handed out as heap tuples.
+ */
+#ifndef PYRO_BLOCK_ROW_H
+#define PYRO_BLOCK_ROW_H
+
+#include "executor/tuptable.h"
+#include "utils/rel.h"
+#include "utils/snapshot.h"
+
+#include "tableam/block_cache.h"
+#include "tableam/directory.h"
+#include "tableam/marks.h"
+
+/*
+ * Put a row of the pinned block into a slot, as a heap tuple of the slot's own:
+ * its t_self is the block TID, its xmin the one that the row had in the head.
+ *
+ * Columns are decoded by the slot's descriptor, which during a rewrite is not
+ * the relation's.
+ */
+void		block_row_store(BlockPin *pin, Relation rel, const BlockEntry *entry, int row,
+							TupleTableSlot *slot);
+
+/*
+ * Fetches block rows by TID.  It remembers the last block and its marks while
+ * the snapshot stays the same.
+ */
+typedef struct BlockReader
+{
+	Relation	rel;
+	MemoryContext context;		/* of the entry and marks */
+	BlockPin   *pin;
+	Snapshot	snapshot;		/* for which they were read; NULL if none were */
+	CommandId	curcid;
+	BlockEntry *entry;
+	MarkSet    *marks;
+} BlockReader;
+
+/* A reader in the current memory context, with which it goes. */
+BlockReader *block_reader_create(Relation rel);
+
+/* Forget the block. */
+void		block_reader_reset(BlockReader *reader);
+
+/* Forget the block and free the reader. */
+void		block_reader_free(BlockReader *reader);
+
+/*
+ * Fetch a block row into a slot (or only test it, if that is NULL); false if
+ * the snapshot does not see it.
+ *
+ * Snapshots of all kinds are served as heap serves them; a dirty one learns
+ * who is still adding or removing the row.  *all_dead, unless NULL, is set if
+ * no snapshot can ever see the row again.
+ */
+bool		block_reader_fetch(BlockReader *reader, const ItemPointerData *tid, Snapshot snapshot,
+							   TupleTableSlot *slot, bool *all_dead);
+
+/*
+ * For a serializable reader: note conflicts with those who marked rows from
+ * first to last and whom the snapshot does not see.
+ */
+void		block_rows_check_conflicts(Relation rel, int64 storage_id, const ItemPointerData *first,
+									   const ItemPointerData *last, Snapshot snapshot);
+
+#endif							/* PYRO_BLOCK_ROW_H */

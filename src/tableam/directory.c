@@ -1,0 +1,221 @@
+/*
+ * directory.c
+ *	  pyro.block: one MVCC row for each block of a storage.
+ */
+#include "postgres.h"
+
+#include "access/skey.h"
+#include "access/stratnum.h"
+#include "access/table.h"
+#include "access/xact.h"
+#include "miscadmin.h"
+#include "utils/fmgroids.h"
+#include "utils/snapmgr.h"
+#include "utils/xid8.h"
+
+#include "compat.h"
+#include "tableam/block_tid.h"
+#include "tableam/directory.h"
+#include "tableam/relation_rows.h"
+#include "tableam/storage.h"
+
+/* the columns of pyro.block */
+enum
+{
+	COLUMN_STORAGE_ID = 1,
+	COLUMN_FIRST_VPAGE,
+	COLUMN_ROWS,
+	COLUMN_FORMAT,
+	COLUMN_CREATED,
+	COLUMN_PAYLOAD,
+	COLUMN_PAYLOAD_SIZE,
+	COLUMN_RAW_SIZE,
+	COLUMN_STREAMS,
+	COLUMN_ZONES,
+	COLUMN_COUNT = COLUMN_ZONES
+};
+
+/* ---- reading ---- */
+
+/* Copies the tuple, into which the entry's pointers then point. */
+static BlockEntry *
+entry_from_tuple(HeapTuple tuple, TupleDesc desc)
+{
+	BlockEntry *entry = palloc(sizeof(BlockEntry));
+	Datum		values[COLUMN_COUNT];
+	bool		nulls[COLUMN_COUNT];
+
+	heap_deform_tuple(heap_copytuple(tuple), desc, values, nulls);
+	entry->storage_id = DatumGetInt64(values[COLUMN_STORAGE_ID - 1]);
+	entry->first_vpage = DatumGetInt64(values[COLUMN_FIRST_VPAGE - 1]);
+	entry->rows = DatumGetInt32(values[COLUMN_ROWS - 1]);
+	entry->format = DatumGetInt16(values[COLUMN_FORMAT - 1]);
+	entry->created = DatumGetFullTransactionId(values[COLUMN_CREATED - 1]);
+	entry->payload = DatumGetObjectId(values[COLUMN_PAYLOAD - 1]);
+	entry->payload_size = DatumGetInt64(values[COLUMN_PAYLOAD_SIZE - 1]);
+	entry->raw_size = DatumGetInt64(values[COLUMN_RAW_SIZE - 1]);
+	entry->streams = PG_DETOAST_DATUM(values[COLUMN_STREAMS - 1]);
+	entry->zones = PG_DETOAST_DATUM(values[COLUMN_ZONES - 1]);
+	entry->xmin = HeapTupleHeaderGetRawXmin(tuple->t_data);
+	entry->tid = tuple->t_self;
+	if (entry->format != BLOCK_FORMAT)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("block " INT64_FORMAT " of storage " INT64_FORMAT " has format %d, which this version cannot read",
+						entry->first_vpage, entry->storage_id, entry->format),
+				 errhint("Install the version of pyro_ext that wrote it, or a newer one.")));
+	if (entry->rows < 1 || entry->rows > MAX_BLOCK_ROWS || entry->first_vpage < 0 ||
+		entry->first_vpage + block_vpages(entry->rows) > MAX_VPAGES)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("directory row of block " INT64_FORMAT " of storage " INT64_FORMAT " is damaged: %d rows",
+						entry->first_vpage, entry->storage_id, entry->rows)));
+	return entry;
+}
+
+static void
+storage_key(ScanKey key, int64 storage_id)
+{
+	ScanKeyInit(key, COLUMN_STORAGE_ID, BTEqualStrategyNumber, F_INT8EQ,
+				Int64GetDatum(storage_id));
+}
+
+static void
+append_entry(BlockList *list, int *allocated, BlockEntry *entry)
+{
+	if (list->count == *allocated)
+	{
+		*allocated *= 2;
+		list->entries = repalloc_huge(list->entries, *allocated * sizeof(BlockEntry *));
+	}
+	list->entries[list->count++] = entry;
+}
+
+static BlockList *
+new_list(int *allocated)
+{
+	BlockList  *list = palloc(sizeof(BlockList));
+
+	*allocated = 16;
+	list->count = 0;
+	list->entries = palloc(*allocated * sizeof(BlockEntry *));
+	return list;
+}
+
+BlockList *
+directory_read(int64 storage_id, Snapshot snapshot)
+{
+	int			allocated;
+	BlockList  *list = new_list(&allocated);
+	ScanKeyData key;
+	OwnScan		scan;
+	HeapTuple	tuple;
+
+	storage_key(&key, storage_id);
+	if (storage_id == NO_STORAGE ||
+		!own_scan_begin(&scan, OWN_BLOCK, false, snapshot, 1, &key))
+		return list;
+	while ((tuple = own_scan_next(&scan, ForwardScanDirection)) != NULL)
+	{
+		CHECK_FOR_INTERRUPTS();
+		append_entry(list, &allocated, entry_from_tuple(tuple, RelationGetDescr(scan.table)));
+	}
+	own_scan_end(&scan);
+	return list;
+}
+
+BlockEntry *
+directory_find(int64 storage_id, int64 vpage, Snapshot snapshot)
+{
+	ScanKeyData keys[3];
+	OwnScan		scan;
+	HeapTuple	tuple;
+	BlockEntry *entry = NULL;
+
+	storage_key(&keys[0], storage_id);
+	ScanKeyInit(&keys[1], COLUMN_FIRST_VPAGE, BTLessEqualStrategyNumber, F_INT8LE,
+				Int64GetDatum(vpage));
+	ScanKeyInit(&keys[2], COLUMN_FIRST_VPAGE, BTGreaterStrategyNumber, F_INT8GT,
+				Int64GetDatum(vpage - MAX_BLOCK_VPAGES));
+	if (storage_id == NO_STORAGE ||
+		!own_scan_begin(&scan, OWN_BLOCK, false, snapshot, lengthof(keys), keys))
+		return NULL;
+	while (entry == NULL && (tuple = own_scan_next(&scan, BackwardScanDirection)) != NULL)
+	{
+		entry = entry_from_tuple(tuple, RelationGetDescr(scan.table));
+		if (vpage >= entry->first_vpage + block_vpages(entry->rows))
+			entry = NULL;		/* of an aborted or dropped block before it */
+	}
+	own_scan_end(&scan);
+	return entry;
+}
+
+BlockList *
+directory_created_by(int64 storage_id, TransactionId xid)
+{
+	int			allocated;
+	BlockList  *list = new_list(&allocated);
+	ScanKeyData key;
+	OwnScan		scan;
+	HeapTuple	tuple;
+
+	storage_key(&key, storage_id);
+	if (storage_id == NO_STORAGE ||
+		!own_scan_begin(&scan, OWN_BLOCK, false, SnapshotAny, 1, &key))
+		return list;
+	while ((tuple = own_scan_next(&scan, BackwardScanDirection)) != NULL)
+	{
+		BlockEntry *entry;
+
+		CHECK_FOR_INTERRUPTS();
+		entry = entry_from_tuple(tuple, RelationGetDescr(scan.table));
+		if (TransactionIdEquals(XidFromFullTransactionId(entry->created), xid))
+			append_entry(list, &allocated, entry);
+		else if (list->count > 0)
+			break;				/* a transaction's vpages are neighbours */
+	}
+	own_scan_end(&scan);
+	return list;
+}
+
+/* ---- writing ---- */
+
+void
+directory_insert(const BlockEntry *entry)
+{
+	Relation	table = own_table_open(OWN_BLOCK, RowExclusiveLock);
+	Datum		values[COLUMN_COUNT];
+	bool		nulls[COLUMN_COUNT] = {0};
+
+	values[COLUMN_STORAGE_ID - 1] = Int64GetDatum(entry->storage_id);
+	values[COLUMN_FIRST_VPAGE - 1] = Int64GetDatum(entry->first_vpage);
+	values[COLUMN_ROWS - 1] = Int32GetDatum(entry->rows);
+	values[COLUMN_FORMAT - 1] = Int16GetDatum(entry->format);
+	values[COLUMN_CREATED - 1] = FullTransactionIdGetDatum(entry->created);
+	values[COLUMN_PAYLOAD - 1] = ObjectIdGetDatum(entry->payload);
+	values[COLUMN_PAYLOAD_SIZE - 1] = Int64GetDatum(entry->payload_size);
+	values[COLUMN_RAW_SIZE - 1] = Int64GetDatum(entry->raw_size);
+	values[COLUMN_STREAMS - 1] = PointerGetDatum(entry->streams);
+	values[COLUMN_ZONES - 1] = PointerGetDatum(entry->zones);
+	own_row_insert(table, values, nulls, GetCurrentCommandId(true));
+	table_close(table, RowExclusiveLock);
+}
+
+void
+directory_delete(const BlockEntry *entry)
+{
+	Relation	table = own_table_open(OWN_BLOCK, RowExclusiveLock);
+	ItemPointerData tid = entry->tid;
+
+	own_row_delete(table, &tid);
+	table_close(table, RowExclusiveLock);
+}
+
+void
+directory_delete_all(int64 storage_id)
+{
+	BlockList  *list = directory_read(storage_id, NULL);
+
+	for (int i = 0; i < list->count; i++)
+		directory_delete(list->entries[i]);
+}

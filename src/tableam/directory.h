@@ -1,0 +1,68 @@
+/*
+ * directory.h
+ *	  pyro.block: one MVCC row for each block of a storage.
+ *
+ * A block exists for a snapshot that sees its row.
+ */
+#ifndef PYRO_DIRECTORY_H
+#define PYRO_DIRECTORY_H
+
+#include "access/transam.h"
+#include "utils/rel.h"
+#include "utils/snapshot.h"
+
+#define BLOCK_FORMAT	1
+
+typedef struct BlockEntry
+{
+	int64		storage_id;
+	int64		first_vpage;
+	int32		rows;
+	int16		format;
+	FullTransactionId created;	/* who moved the rows here */
+	Oid			payload;		/* the TOAST value */
+	int64		payload_size;	/* in bytes */
+	int64		raw_size;		/* of the rows before encoding */
+	struct varlena *streams;	/* serialised BlockLayout */
+	struct varlena *zones;		/* serialised zones */
+	TransactionId xmin;			/* of the directory row */
+	ItemPointerData tid;		/* of the directory row */
+} BlockEntry;
+
+typedef struct BlockList
+{
+	int			count;
+	BlockEntry **entries;		/* by first_vpage */
+} BlockList;
+
+/*
+ * All blocks of a storage that a snapshot sees, in order of vpages.
+ *
+ * They are palloc'd in the current context.  The snapshot may be of any kind;
+ * NULL means a fresh one.
+ */
+BlockList  *directory_read(int64 storage_id, Snapshot snapshot);
+
+/*
+ * The block that has a virtual page, or NULL if the snapshot sees none.
+ *
+ * A dirty snapshot gets the block's xmin or xmax, as from a row of heap.
+ */
+BlockEntry *directory_find(int64 storage_id, int64 vpage, Snapshot snapshot);
+
+/*
+ * The blocks that a transaction created, the newest vpages first, dead ones
+ * included.
+ */
+BlockList  *directory_created_by(int64 storage_id, TransactionId xid);
+
+/* Insert a block's row as of the current command. */
+void		directory_insert(const BlockEntry *entry);
+
+/* Delete a block's row; the payload is the caller's to delete. */
+void		directory_delete(const BlockEntry *entry);
+
+/* Delete all rows of a storage. */
+void		directory_delete_all(int64 storage_id);
+
+#endif							/* PYRO_DIRECTORY_H */

@@ -1,0 +1,136 @@
+/*
+ * relation_rows.c
+ *	  The extension's own tables in schema pyro, and how their rows are written.
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/heapam.h"
+#include "access/table.h"
+#include "access/xact.h"
+#include "catalog/index.h"
+#include "catalog/namespace.h"
+#include "miscadmin.h"
+#include "utils/lsyscache.h"
+#include "utils/snapmgr.h"
+
+#include "tableam/relation_rows.h"
+
+static const char *const table_names[] = {
+	[OWN_STORAGE] = "storage",
+	[OWN_BLOCK] = "block",
+	[OWN_BLOCK_DELETE] = "block_delete",
+};
+
+Relation
+own_table_open(OwnTable table, LOCKMODE lockmode)
+{
+	Oid			schema,
+				relid;
+
+	if (IsBinaryUpgrade)
+		return NULL;
+	schema = get_namespace_oid("pyro", true);
+	if (!OidIsValid(schema))
+		return NULL;
+	relid = get_relname_relid(table_names[table], schema);
+	if (!OidIsValid(relid))
+		return NULL;
+	return table_open(relid, lockmode);
+}
+
+/* Open the primary key's index, or else the other one. */
+static Relation
+key_index_open(Relation table, bool other)
+{
+	List	   *indexes = RelationGetIndexList(table);
+	ListCell   *cell;
+	Relation	found = NULL;
+
+	foreach(cell, indexes)
+	{
+		Relation	index = index_open(lfirst_oid(cell), AccessShareLock);
+
+		if (found == NULL && index->rd_index->indisprimary != other)
+			found = index;
+		else
+			index_close(index, AccessShareLock);
+	}
+	list_free(indexes);
+	if (found == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("table \"pyro.%s\" has lost an index",
+						RelationGetRelationName(table))));
+	return found;
+}
+
+bool
+own_scan_begin(OwnScan *scan, OwnTable table, bool by_other_key, Snapshot snapshot,
+			   int key_count, ScanKey keys)
+{
+	scan->table = own_table_open(table, AccessShareLock);
+	if (scan->table == NULL)
+		return false;
+	scan->index = key_index_open(scan->table, by_other_key);
+	scan->scan = systable_beginscan_ordered(scan->table, scan->index, snapshot, key_count, keys);
+	return true;
+}
+
+HeapTuple
+own_scan_next(OwnScan *scan, ScanDirection direction)
+{
+	return systable_getnext_ordered(scan->scan, direction);
+}
+
+void
+own_scan_end(OwnScan *scan)
+{
+	systable_endscan_ordered(scan->scan);
+	index_close(scan->index, AccessShareLock);
+	table_close(scan->table, AccessShareLock);
+}
+
+/* Make the row's entries in the indexes of plain columns that own tables have. */
+static void
+insert_index_entries(Relation table, HeapTuple tuple, Datum *values, bool *nulls)
+{
+	List	   *indexes = RelationGetIndexList(table);
+	ListCell   *cell;
+
+	foreach(cell, indexes)
+	{
+		Relation	index = index_open(lfirst_oid(cell), RowExclusiveLock);
+		IndexInfo  *info = BuildIndexInfo(index);
+		Datum		index_values[INDEX_MAX_KEYS];
+		bool		index_nulls[INDEX_MAX_KEYS];
+
+		for (int i = 0; i < info->ii_NumIndexAttrs; i++)
+		{
+			int			column = info->ii_IndexAttrNumbers[i] - 1;
+
+			index_values[i] = values[column];
+			index_nulls[i] = nulls[column];
+		}
+		index_insert(index, index_values, index_nulls, &tuple->t_self, table,
+					 info->ii_Unique ? UNIQUE_CHECK_YES : UNIQUE_CHECK_NO, false, info);
+		index_close(index, RowExclusiveLock);
+	}
+	list_free(indexes);
+}
+
+void
+own_row_insert(Relation table, Datum *values, bool *nulls, CommandId cid)
+{
+	HeapTuple	tuple = heap_form_tuple(RelationGetDescr(table), values, nulls);
+
+	heap_insert(table, tuple, cid, HEAP_INSERT_NO_LOGICAL, NULL);
+	insert_index_entries(table, tuple, values, nulls);
+	heap_freetuple(tuple);
+}
+
+void
+own_row_delete(Relation table, ItemPointer tid)
+{
+	simple_heap_delete(table, tid);
+}

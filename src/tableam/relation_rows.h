@@ -1,0 +1,60 @@
+/*
+ * relation_rows.h
+ *	  The extension's own tables in schema pyro, and how their rows are written.
+ *
+ * They are plain heap tables that are never published: rows are written with
+ * HEAP_INSERT_NO_LOGICAL and deleted without replica identity.  A changed row
+ * is a deleted and an inserted one, since an update would be decoded.
+ */
+#ifndef PYRO_RELATION_ROWS_H
+#define PYRO_RELATION_ROWS_H
+
+#include "access/genam.h"
+#include "utils/rel.h"
+#include "utils/snapshot.h"
+
+typedef enum OwnTable
+{
+	OWN_STORAGE,
+	OWN_BLOCK,
+	OWN_BLOCK_DELETE
+} OwnTable;
+
+/*
+ * Open one of the extension's tables.
+ *
+ * NULL if it does not exist: while the extension is being made or dropped, and
+ * during a binary upgrade, when nothing may touch it.
+ */
+Relation	own_table_open(OwnTable table, LOCKMODE lockmode);
+
+/*
+ * Begin an ordered scan by the primary key, or by the other unique key.
+ *
+ * The keys' attribute numbers are those of the table's columns.  A NULL
+ * snapshot means a fresh one.  False, and nothing to end, if the table does not
+ * exist.  End it with own_scan_end.
+ */
+typedef struct OwnScan
+{
+	Relation	table;
+	Relation	index;
+	SysScanDesc scan;
+} OwnScan;
+
+bool		own_scan_begin(OwnScan *scan, OwnTable table, bool by_other_key, Snapshot snapshot,
+						   int key_count, ScanKey keys);
+HeapTuple	own_scan_next(OwnScan *scan, ScanDirection direction);
+void		own_scan_end(OwnScan *scan);
+
+/*
+ * Insert a row of an own table with its index entries, as of a command.
+ *
+ * The caller increments the command counter before it looks for the row.
+ */
+void		own_row_insert(Relation table, Datum *values, bool *nulls, CommandId cid);
+
+/* Delete a row of an own table; an error if somebody else changed it. */
+void		own_row_delete(Relation table, ItemPointer tid);
+
+#endif							/* PYRO_RELATION_ROWS_H */
