@@ -47,7 +47,8 @@ $node->append_conf(
 	deadlock_timeout = 50ms
 	statement_timeout = 120s
 	log_error_verbosity = verbose
-	log_statement = none});
+	log_statement = none
+	pyro.block_rows = 64});
 $node->start;
 
 my $columns = q{(id int PRIMARY KEY, k int NOT NULL, ts timestamptz NOT NULL, t text, j jsonb, prof profile)};
@@ -73,17 +74,7 @@ $node->safe_psql(
 my $amcheck = $node->safe_psql('postgres', q{SELECT count(*) FROM pg_available_extensions WHERE name = 'amcheck'});
 $node->safe_psql('postgres', 'CREATE EXTENSION amcheck') if $amcheck;
 
-# Small blocks, so that there are many.
-if ($am eq 'heap')
-{
-	$node->safe_psql('postgres', q{CREATE SCHEMA IF NOT EXISTS pyro;
-		CREATE OR REPLACE PROCEDURE pyro.compact(regclass) LANGUAGE plpgsql AS $$ BEGIN COMMIT; PERFORM pg_sleep(0.01); END $$;
-		CREATE OR REPLACE FUNCTION pyro.verify(regclass) RETURNS SETOF text LANGUAGE sql AS $$ SELECT 'x' WHERE false $$});
-}
-else
-{
-	$node->safe_psql('postgres', q{ALTER DATABASE postgres SET pyro.block_rows = 64});
-}
+PyroSession::stand_in($node);
 
 my $files = $node->basedir . '/twin';
 mkdir $files;

@@ -33,7 +33,8 @@ $node->append_conf(
 	restart_after_crash = on
 	max_wal_size = 64MB
 	min_wal_size = 32MB
-	autovacuum_naptime = 1s});
+	autovacuum_naptime = 1s
+	pyro.block_rows = 100});
 $node->start;
 $node->safe_psql(
 	'postgres', qq{
@@ -42,16 +43,7 @@ $node->safe_psql(
 		\$\$ SELECT coalesce(string_agg(md5((1000 * seed + i)::text), ''), '') FROM generate_series(1, n) i \$\$;
 	CREATE TABLE p (id bigint PRIMARY KEY, version int NOT NULL, t text NOT NULL, prof profile) USING $am;
 	CREATE INDEX p_version ON p (version, id)});
-if ($am eq 'heap')
-{
-	$node->safe_psql('postgres', q{CREATE SCHEMA IF NOT EXISTS pyro;
-		CREATE OR REPLACE PROCEDURE pyro.compact(regclass) LANGUAGE sql AS 'SELECT';
-		CREATE OR REPLACE FUNCTION pyro.verify(regclass) RETURNS SETOF text LANGUAGE sql AS $$ SELECT 'x' WHERE false $$});
-}
-else
-{
-	$node->safe_psql('postgres', 'ALTER DATABASE postgres SET pyro.block_rows = 100');
-}
+PyroSession::stand_in($node);
 my $amcheck = $node->safe_psql('postgres', q{SELECT count(*) FROM pg_available_extensions WHERE name = 'amcheck'});
 $node->safe_psql('postgres', 'CREATE EXTENSION amcheck') if $amcheck;
 

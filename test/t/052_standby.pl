@@ -30,7 +30,8 @@ $primary->append_conf(
 	log_statement = none
 	wal_consistency_checking = all
 	autovacuum_naptime = 1s
-	max_wal_size = 256MB});
+	max_wal_size = 256MB
+	pyro.block_rows = 100});
 $primary->start;
 
 my $columns = '(id int PRIMARY KEY, k int NOT NULL, ts timestamptz NOT NULL, t text, prof profile)';
@@ -44,18 +45,7 @@ $primary->safe_psql(
 	CREATE INDEX h_k ON h (k, id);
 	CREATE INDEX p_k ON p (k, id);
 	CREATE INDEX p_prof ON p USING hash (prof)});
-if ($am eq 'heap')
-{
-	$primary->safe_psql('postgres', q{CREATE SCHEMA IF NOT EXISTS pyro;
-		CREATE OR REPLACE PROCEDURE pyro.compact(regclass) LANGUAGE sql AS 'SELECT';
-		CREATE TABLE pyro.block AS SELECT 1 AS storage_id, 64 AS rows;
-		CREATE OR REPLACE FUNCTION pyro.verify(regclass) RETURNS SETOF text LANGUAGE sql AS $$ SELECT 'x' WHERE false $$});
-}
-else
-{
-	# small blocks, which are merged now and then
-	$primary->safe_psql('postgres', 'ALTER SYSTEM SET pyro.block_rows = 100; SELECT pg_reload_conf()');
-}
+PyroSession::stand_in($primary);
 
 my $contents = q{SELECT count(*), sum(k), md5(string_agg(concat_ws('|', id, k, ts, md5(t), prof), ',' ORDER BY id)) FROM };
 my %ways = (
@@ -170,8 +160,10 @@ foreach my $round (1 .. $rounds)
 {
 	change_both($primary);
 	$primary->safe_psql('postgres', "CALL pyro.compact('p')");
+	# not the TOAST table's index: a new one has no rows for snapshots that only
+	# a standby has, so that heap, too, misses values there
 	$primary->safe_psql('postgres', (
-		'VACUUM p', 'VACUUM (INDEX_CLEANUP ON) p', 'VACUUM (FREEZE) p', 'CHECKPOINT', 'ANALYZE', 'REINDEX TABLE CONCURRENTLY p')[ $round % 6 ]);
+		'VACUUM p', 'VACUUM (INDEX_CLEANUP ON) p', 'VACUUM (FREEZE) p', 'CHECKPOINT', 'ANALYZE', 'REINDEX INDEX p_k')[ $round % 6 ]);
 	next if $round % 4;
 	foreach my $feedback (sort keys %standbys)
 	{
