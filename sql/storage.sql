@@ -76,3 +76,7 @@ COMMENT ON COLUMN pyro.block_delete.storage_id IS 'whose it is';
 COMMENT ON COLUMN pyro.block_delete.row_tid IS 'the row';
 COMMENT ON COLUMN pyro.block_delete.new_tid IS 'its new version in the head; NULL if deleted';
 
+CREATE PROCEDURE pyro.compact(t pg_catalog.regclass)
+	LANGUAGE C AS 'MODULE_PATHNAME', 'pyro_compact';
+COMMENT ON PROCEDURE pyro.compact(regclass) IS
+	'moves settled rows of a table into blocks, and tidies its blocks';

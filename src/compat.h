@@ -56,6 +56,28 @@
 #define ANALYZE_BLOCK_PASS page, strategy
 #endif
 
+/* 17: index access methods may finish up after a series of inserts */
+#if PG_VERSION_NUM >= 170000
+#define COMPAT_INDEX_INSERT_CLEANUP(index, info) index_insert_cleanup(index, info)
+#else
+#define COMPAT_INDEX_INSERT_CLEANUP(index, info) ((void) 0)
+#endif
+
+/* 17: maintenance runs with a safe search_path, and is a privilege */
+#if PG_VERSION_NUM < 170000
+#define RestrictSearchPath() ((void) 0)
+#define may_maintain(relid, user) compat_owns_class(relid, user)
+#else
+#define may_maintain(relid, user) (pg_class_aclcheck(relid, user, ACL_MAINTAIN) == ACLCHECK_OK)
+#endif
+
+/* 16: ownership is asked of any class of objects */
+#if PG_VERSION_NUM < 160000
+#define compat_owns_class(relid, user) pg_class_ownercheck(relid, user)
+#else
+#define compat_owns_class(relid, user) object_ownercheck(RelationRelationId, relid, user)
+#endif
+
 /* 18: bitmap scans iterate and read ahead by themselves */
 #if PG_VERSION_NUM >= 180000
 #define BITMAP_SCAN_ITERATES 1

@@ -9,6 +9,7 @@
 #include "profile/profile_type.h"
 #include "pyro_ext.h"
 #include "tableam/block_cache.h"
+#include "tableam/compaction.h"
 
 PG_MODULE_MAGIC;
 
@@ -19,5 +20,6 @@ _PG_init(void)
 {
 	profile_type_init();
 	block_cache_init();
+	compaction_init();
 	MarkGUCPrefixReserved("pyro");
 }

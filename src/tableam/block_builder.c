@@ -212,8 +212,8 @@ add_varlena(BuilderColumn *column, Datum datum)
 
 	if (VARATT_IS_EXTERNAL_EXPANDED(value))
 		add_expanded(column, datum);
-	else if (VARATT_IS_EXTENDED(value) &&
-			 !(VARATT_IS_SHORT(value) && column->short_headers))
+	else if (VARATT_IS_EXTERNAL(value) || VARATT_IS_COMPRESSED(value) ||
+			 (VARATT_IS_SHORT(value) && !column->short_headers))
 	{
 		value = detoast_attr(value);
 		add_plain_varlena(column, value);

@@ -17,7 +17,8 @@
 /* attribute numbers from 1, and two streams that are not columns */
 struct OpenBlock
 {
-	dlist_node	node;			/* in the list of all, most recently used first */
+	dlist_node	node;			/* in the list of all, most recently used
+								 * first */
 	int64		storage_id;
 	int64		first_vpage;
 	int			pins;

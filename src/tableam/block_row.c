@@ -19,10 +19,10 @@
 
 /* ---- a row as a tuple ---- */
 
-/* Get a row's values for the columns of a descriptor. */
+/* Get a row's values for columns of a descriptor: those in the set, or all. */
 static void
-get_values(BlockPin *pin, Relation rel, const BlockEntry *entry, int row, TupleDesc desc,
-		   Datum *values, bool *nulls)
+get_values(BlockPin *pin, Relation rel, const BlockEntry *entry, int row,
+		   const Bitmapset *columns, TupleDesc desc, Datum *values, bool *nulls)
 {
 	for (int i = 0; i < desc->natts; i++)
 	{
@@ -31,7 +31,8 @@ get_values(BlockPin *pin, Relation rel, const BlockEntry *entry, int row, TupleD
 
 		values[i] = (Datum) 0;
 		nulls[i] = true;
-		if (attribute->attisdropped)
+		if (attribute->attisdropped ||
+			(columns != NULL && !bms_is_member(attribute->attnum, columns)))
 			continue;
 		column = block_column(pin, rel, entry, attribute);
 		if (column == NULL)
@@ -56,7 +57,7 @@ block_row_store(BlockPin *pin, Relation rel, const BlockEntry *entry, int row, T
 
 	/* the slot's own arrays are scratch until the tuple is in it */
 	ExecClearTuple(slot);
-	get_values(pin, rel, entry, row, desc, values, nulls);
+	get_values(pin, rel, entry, row, NULL, desc, values, nulls);
 	before = MemoryContextSwitchTo(slot->tts_mcxt);
 	tuple = heap_form_tuple(desc, values, nulls);
 	MemoryContextSwitchTo(before);
@@ -83,6 +84,18 @@ block_row_store(BlockPin *pin, Relation rel, const BlockEntry *entry, int row, T
 	}
 	else
 		ExecForceStoreHeapTuple(tuple, slot, true);
+	slot->tts_tableOid = RelationGetRelid(rel);
+}
+
+void
+block_row_store_columns(BlockPin *pin, Relation rel, const BlockEntry *entry, int row,
+						const Bitmapset *columns, TupleTableSlot *slot)
+{
+	ExecClearTuple(slot);
+	get_values(pin, rel, entry, row, columns, slot->tts_tupleDescriptor, slot->tts_values,
+			   slot->tts_isnull);
+	ExecStoreVirtualTuple(slot);
+	set_block_row_tid(&slot->tts_tid, entry->first_vpage, row);
 	slot->tts_tableOid = RelationGetRelid(rel);
 }
 

@@ -7,6 +7,7 @@
 #define PYRO_BLOCK_ROW_H
 
 #include "executor/tuptable.h"
+#include "nodes/bitmapset.h"
 #include "utils/rel.h"
 #include "utils/snapshot.h"
 
@@ -23,6 +24,13 @@
  */
 void		block_row_store(BlockPin *pin, Relation rel, const BlockEntry *entry, int row,
 							TupleTableSlot *slot);
+
+/*
+ * Put some columns of a row, by attribute number, into a virtual slot; NULL for
+ * the set means all.  The values point into the pinned block.
+ */
+void		block_row_store_columns(BlockPin *pin, Relation rel, const BlockEntry *entry, int row,
+									const Bitmapset *columns, TupleTableSlot *slot);
 
 /*
  * Fetches block rows by TID.  It remembers the last block and its marks while

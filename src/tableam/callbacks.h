@@ -19,7 +19,7 @@ TM_Result	pyro_tuple_delete(Relation rel, ItemPointer tid, CommandId cid, Snapsh
 TM_Result	pyro_tuple_update(Relation rel, ItemPointer tid, TupleTableSlot *slot, CommandId cid,
 							  Snapshot snapshot, Snapshot crosscheck, bool wait,
 							  TM_FailureData *tmfd, LockTupleMode *lockmode,
-							  TU_UpdateIndexes *update_indexes);
+							  TU_UpdateIndexes * update_indexes);
 TM_Result	pyro_tuple_lock(Relation rel, ItemPointer tid, Snapshot snapshot, TupleTableSlot *slot,
 							CommandId cid, LockTupleMode mode, LockWaitPolicy wait_policy,
 							uint8 flags, TM_FailureData *tmfd);
@@ -70,11 +70,11 @@ void		pyro_index_validate_scan(Relation rel, Relation index, struct IndexInfo *i
 									 Snapshot snapshot, struct ValidateIndexState *state);
 
 /* rewrite.c */
-void		pyro_relation_set_new_filelocator(Relation rel, const RelFileLocator *locator,
+void		pyro_relation_set_new_filelocator(Relation rel, const RelFileLocator * locator,
 											  char persistence, TransactionId *freeze_xid,
 											  MultiXactId *min_multi);
 void		pyro_relation_nontransactional_truncate(Relation rel);
-void		pyro_relation_copy_data(Relation rel, const RelFileLocator *locator);
+void		pyro_relation_copy_data(Relation rel, const RelFileLocator * locator);
 void		pyro_relation_copy_for_cluster(Relation old_rel, Relation new_rel, Relation index,
 										   bool use_sort, TransactionId oldest_xmin,
 										   TransactionId *xid_cutoff, MultiXactId *multi_cutoff,

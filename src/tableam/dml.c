@@ -25,7 +25,7 @@ pyro_tuple_delete(Relation rel, ItemPointer tid, CommandId cid, Snapshot snapsho
 TM_Result
 pyro_tuple_update(Relation rel, ItemPointer tid, TupleTableSlot *slot, CommandId cid,
 				  Snapshot snapshot, Snapshot crosscheck, bool wait, TM_FailureData *tmfd,
-				  LockTupleMode *lockmode, TU_UpdateIndexes *update_indexes)
+				  LockTupleMode *lockmode, TU_UpdateIndexes * update_indexes)
 {
 	return heap_routine()->tuple_update(rel, tid, slot, cid, snapshot, crosscheck, wait, tmfd,
 										lockmode, update_indexes);

@@ -13,7 +13,8 @@
 typedef struct Mark
 {
 	ItemPointerData row_tid;	/* the block row */
-	ItemPointerData new_tid;	/* its new version in the head; invalid if deleted */
+	ItemPointerData new_tid;	/* its new version in the head; invalid if
+								 * deleted */
 	TransactionId xmin;			/* who marked it */
 	CommandId	cmin;			/* its command, if xmin is this transaction */
 	ItemPointerData tid;		/* of the mark itself */

@@ -21,6 +21,18 @@
 Oid			payload_save(Relation rel, struct varlena *bytes);
 
 /*
+ * The same, on pages below a limit as far as their recorded free space reaches;
+ * the rest goes where PostgreSQL puts it.
+ */
+Oid			payload_save_low(Relation rel, struct varlena *bytes, BlockNumber page_limit);
+
+/* The last page of the TOAST relation that has a part of a payload. */
+BlockNumber payload_last_page(Relation rel, const BlockEntry *entry);
+
+/* How many pages of the TOAST relation so many bytes of payload fill. */
+BlockNumber payload_pages(int64 bytes);
+
+/*
  * Read a slice, palloc'd: the bytes without a header are VARDATA of the result.
  *
  * An error (data_corrupted) if the value is not there or too short; it has the

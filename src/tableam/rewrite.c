@@ -8,7 +8,7 @@
 #include "tableam/heap_forward.h"
 
 void
-pyro_relation_set_new_filelocator(Relation rel, const RelFileLocator *locator, char persistence,
+pyro_relation_set_new_filelocator(Relation rel, const RelFileLocator * locator, char persistence,
 								  TransactionId *freeze_xid, MultiXactId *min_multi)
 {
 	heap_routine()->relation_set_new_filelocator(rel, locator, persistence, freeze_xid, min_multi);
@@ -21,7 +21,7 @@ pyro_relation_nontransactional_truncate(Relation rel)
 }
 
 void
-pyro_relation_copy_data(Relation rel, const RelFileLocator *locator)
+pyro_relation_copy_data(Relation rel, const RelFileLocator * locator)
 {
 	heap_routine()->relation_copy_data(rel, locator);
 }

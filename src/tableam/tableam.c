@@ -10,13 +10,17 @@
 
 #include "access/heapam.h"
 #include "access/tableam.h"
+#include "catalog/objectaddress.h"
 #include "catalog/pg_am_d.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
 
 #include "compat.h"
 #include "pyro_ext.h"
 #include "tableam/callbacks.h"
 #include "tableam/heap_forward.h"
 #include "tableam/scan.h"
+#include "tableam/tableam.h"
 
 static const TupleTableSlotOps *
 pyro_slot_callbacks(Relation rel)
@@ -94,4 +98,18 @@ pyro_tableam_handler(PG_FUNCTION_ARGS)
 	if (routine.type == 0)
 		fill_routine();
 	PG_RETURN_POINTER(&routine);
+}
+
+bool
+is_pyro_relation(Relation rel)
+{
+	return rel->rd_tableam == &routine;
+}
+
+void
+check_may_maintain(Relation rel)
+{
+	if (!may_maintain(RelationGetRelid(rel), GetUserId()))
+		aclcheck_error(ACLCHECK_NOT_OWNER, get_relkind_objtype(rel->rd_rel->relkind),
+					   RelationGetRelationName(rel));
 }

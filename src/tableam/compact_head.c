@@ -1,0 +1,190 @@
+/*
+ * compact_head.c
+ *	  Moving settled rows from the head into new blocks, a portion at a time.
+ *
+ * A row is deleted from the head and becomes part of a block in one
+ * transaction, so every snapshot sees it exactly once.  The deleted row says
+ * "moved to another partition", which makes a statement that waited for it ask
+ * where it went (redirect.c) rather than believe that it was deleted.
+ */
+#include "postgres.h"
+
+#include "access/detoast.h"
+#include "access/heapam.h"
+#include "access/htup_details.h"
+#include "access/xact.h"
+#include "catalog/pg_class.h"
+#include "miscadmin.h"
+#include "storage/bufmgr.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+
+#include "compat.h"
+#include "tableam/block_tid.h"
+#include "tableam/compaction.h"
+#include "tableam/heap_forward.h"
+
+/* A wider row stays in the head: encoding needs it several times in memory. */
+#define MAX_ROW_SIZE	((Size) 256 * 1024 * 1024)
+
+#define COMPRESSION_LEVEL	3
+
+/* Begin heap's scan of the head at a page; NULL if there are no more pages. */
+static TableScanDesc
+begin_head_scan(Relation rel, BlockNumber first_page)
+{
+	BlockNumber pages = RelationGetNumberOfBlocks(rel);
+	TableScanDesc scan;
+
+	if (first_page >= pages)
+		return NULL;
+	scan = heap_routine()->scan_begin(rel, GetActiveSnapshot(), 0, NULL, NULL,
+									  SO_TYPE_SEQSCAN | SO_ALLOW_STRAT | SO_ALLOW_PAGEMODE);
+	pages = ((HeapScanDesc) scan)->rs_nblocks;
+	heap_setscanlimits(scan, first_page, pages - first_page);
+	return scan;
+}
+
+/* The size of a row with all its values fetched. */
+static Size
+row_size(TupleTableSlot *slot)
+{
+	TupleDesc	desc = slot->tts_tupleDescriptor;
+	Size		size = 0;
+
+	slot_getallattrs(slot);
+	for (int i = 0; i < desc->natts; i++)
+		if (!slot->tts_isnull[i] && TupleDescAttr(desc, i)->attlen == -1)
+			size += toast_raw_datum_size(slot->tts_values[i]);
+	return size;
+}
+
+/*
+ * Delete a row from the head as moved; false if somebody else has it.
+ *
+ * It must not be published.  The mask holds for this call alone: anything that
+ * reads catalogs may take it off.
+ */
+static bool
+delete_row(Relation rel, ItemPointer tid, CommandId cid)
+{
+	char		identity = rel->rd_rel->relreplident;
+	TM_FailureData tmfd;
+	TM_Result	result;
+
+	rel->rd_rel->relreplident = REPLICA_IDENTITY_NOTHING;
+	PG_TRY();
+	{
+		result = heap_delete(rel, tid, cid, InvalidSnapshot, false, &tmfd, true);
+	}
+	PG_FINALLY();
+	{
+		rel->rd_rel->relreplident = identity;
+	}
+	PG_END_TRY();
+	return result == TM_Ok;
+}
+
+/* Is there a row that could be compacted, from this page on? */
+static bool
+has_rows(Relation rel, BlockNumber *first_page)
+{
+	TableScanDesc scan = begin_head_scan(rel, *first_page);
+	TupleTableSlot *slot;
+	bool		found = false;
+
+	if (scan == NULL)
+		return false;
+	slot = table_slot_create(rel, NULL);
+	while (!found && heap_getnextslot(scan, ForwardScanDirection, slot))
+	{
+		found = row_size(slot) <= MAX_ROW_SIZE;
+		*first_page = ItemPointerGetBlockNumber(&slot->tts_tid);
+	}
+	ExecDropSingleTupleTableSlot(slot);
+	heap_endscan(scan);
+	return found;
+}
+
+/*
+ * Move rows into the builder until it has enough; returns the page on which the
+ * next portion begins.
+ */
+static BlockNumber
+move_rows(Relation rel, BlockNumber first_page, BlockBuilder *builder)
+{
+	TableScanDesc scan = begin_head_scan(rel, first_page);
+	TupleTableSlot *slot;
+	CommandId	cid = GetCurrentCommandId(true);
+	BlockNumber page = first_page;
+	bool		full = false;
+
+	if (scan == NULL)
+		return InvalidBlockNumber;
+	slot = table_slot_create(rel, NULL);
+	while (!full && heap_getnextslot(scan, ForwardScanDirection, slot))
+	{
+		HeapTuple	tuple = ((BufferHeapTupleTableSlot *) slot)->base.tuple;
+		Size		size = row_size(slot);
+
+		CHECK_FOR_INTERRUPTS();
+		page = ItemPointerGetBlockNumber(&slot->tts_tid);
+		if (size > MAX_ROW_SIZE)
+			continue;
+		if (block_builder_rows(builder) > 0 &&
+			block_builder_raw_size(builder) + size > compaction_block_size())
+			break;
+		if (!delete_row(rel, &slot->tts_tid, cid))
+			continue;
+		block_builder_add(builder, slot->tts_values, slot->tts_isnull, &slot->tts_tid,
+						  HeapTupleHeaderGetRawXmin(tuple->t_data));
+		full = block_builder_rows(builder) >= compaction_block_rows();
+	}
+	if (!full && TTS_EMPTY(slot))
+		page = InvalidBlockNumber;	/* the scan came to its end */
+	ExecDropSingleTupleTableSlot(slot);
+	heap_endscan(scan);
+	return page;
+}
+
+/* A portion in two transactions; false if there is nothing more to do. */
+static bool
+compact_portion(Compaction *compaction, BlockNumber *first_page)
+{
+	bool		found;
+
+	if (!compaction_begin_step(compaction))
+		return false;
+	found = has_rows(compaction->rel, first_page);
+	if (found)
+		compaction_reserve(compaction);
+	compaction_end_step(compaction);
+	if (!found || !compaction_begin_step(compaction))
+		return false;
+	if (compaction_has_reserved(compaction))
+	{
+		MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "pyro compaction",
+													  ALLOCSET_DEFAULT_SIZES);
+		MemoryContext before = MemoryContextSwitchTo(context);
+		BlockBuilder *builder = block_builder_create(RelationGetDescr(compaction->rel), context,
+													 COMPRESSION_LEVEL);
+
+		*first_page = move_rows(compaction->rel, *first_page, builder);
+		if (block_builder_rows(builder) > 0)
+			compaction_add_block(compaction, builder);
+		MemoryContextSwitchTo(before);
+		MemoryContextDelete(context);
+	}
+	compaction_end_step(compaction);
+	return *first_page != InvalidBlockNumber;
+}
+
+void
+compact_head(Compaction *compaction)
+{
+	BlockNumber first_page = 0;
+
+	while (compact_portion(compaction, &first_page))
+		CHECK_FOR_INTERRUPTS();
+}

@@ -1,0 +1,230 @@
+/*
+ * compaction.c
+ *	  CALL pyro.compact, and what its steps have in common.
+ */
+#include "postgres.h"
+
+#include <limits.h>
+
+#include "access/heapam.h"
+#include "access/table.h"
+#include "access/xact.h"
+#include "catalog/pg_am_d.h"
+#include "catalog/pg_class.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "nodes/parsenodes.h"
+#include "storage/lmgr.h"
+#include "storage/predicate.h"
+#include "utils/acl.h"
+#include "utils/fmgrprotos.h"
+#include "utils/guc.h"
+#include "utils/lsyscache.h"
+#include "utils/snapmgr.h"
+
+#include "compat.h"
+#include "pyro_ext.h"
+#include "tableam/block_tid.h"
+#include "tableam/compaction.h"
+#include "tableam/index_entries.h"
+#include "tableam/payload.h"
+#include "tableam/tableam.h"
+
+static int	block_rows = 16384;
+static int	block_size_kb = 32 * 1024;
+static int	debug_compact_lock = 0;
+
+void
+compaction_init(void)
+{
+	DefineCustomIntVariable("pyro.block_rows",
+							"Sets the largest number of rows in a block.",
+							NULL,
+							&block_rows,
+							16384, 1, MAX_BLOCK_ROWS,
+							PGC_USERSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("pyro.block_size",
+							"Sets how many bytes of rows a block takes before it is compressed.",
+							"A row that is larger gets a block of its own.",
+							&block_size_kb,
+							32 * 1024, 64, 256 * 1024,
+							PGC_USERSET, GUC_UNIT_KB, NULL, NULL, NULL);
+	DefineCustomIntVariable("pyro.debug_compact_lock",
+							"Makes compaction take this advisory lock before each commit; 0 means none.",
+							"It lets tests hold a compaction in its middle.",
+							&debug_compact_lock,
+							0, 0, INT_MAX,
+							PGC_SUSET, GUC_NOT_IN_SAMPLE, NULL, NULL, NULL);
+}
+
+int
+compaction_block_rows(void)
+{
+	return block_rows;
+}
+
+Size
+compaction_block_size(void)
+{
+	return (Size) block_size_kb * 1024;
+}
+
+/* ---- steps ---- */
+
+/* Begin a transaction as compaction needs it: an old snapshot would miss rows. */
+static void
+begin_transaction(void)
+{
+	SPI_commit();
+	XactIsoLevel = XACT_READ_COMMITTED;
+	XactReadOnly = false;
+}
+
+bool
+compaction_begin_step(Compaction *compaction)
+{
+	Relation	rel;
+
+	begin_transaction();
+	CHECK_FOR_INTERRUPTS();
+	rel = try_relation_open(compaction->relid, ShareUpdateExclusiveLock);
+	if (rel == NULL)
+		return false;
+	if (!is_pyro_relation(rel))
+	{
+		relation_close(rel, ShareUpdateExclusiveLock);
+		return false;
+	}
+	compaction->rel = rel;
+	PushActiveSnapshot(GetTransactionSnapshot());
+	if (!storage_read(rel, &compaction->storage))
+		compaction->storage.id = NO_STORAGE;
+
+	/* expressions of indexes run as the table's owner, and nothing worse */
+	GetUserIdAndSecContext(&compaction->save_user, &compaction->save_context);
+	SetUserIdAndSecContext(rel->rd_rel->relowner,
+						   compaction->save_context | SECURITY_RESTRICTED_OPERATION);
+	compaction->guc_level = NewGUCNestLevel();
+	RestrictSearchPath();
+	return true;
+}
+
+void
+compaction_end_step(Compaction *compaction)
+{
+	AtEOXact_GUC(false, compaction->guc_level);
+	SetUserIdAndSecContext(compaction->save_user, compaction->save_context);
+	relation_close(compaction->rel, NoLock);
+	compaction->rel = NULL;
+	PopActiveSnapshot();
+}
+
+void
+compaction_reserve(Compaction *compaction)
+{
+	Relation	rel = compaction->rel;
+
+	if (compaction->storage.id == NO_STORAGE)
+		storage_create(rel, RelationGetRelid(rel), rel->rd_rel->reltablespace,
+					   rel->rd_rel->relfilenode, &compaction->storage);
+	if (compaction->storage.next_vpage + MAX_BLOCK_VPAGES > MAX_VPAGES)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("table \"%s\" has used up its virtual pages",
+						RelationGetRelationName(rel)),
+				 errhint("VACUUM FULL numbers them anew.")));
+	compaction->first_vpage = compaction->storage.next_vpage;
+	compaction->end_vpage = compaction->storage.next_vpage += MAX_BLOCK_VPAGES;
+	storage_update(rel, &compaction->storage);
+}
+
+bool
+compaction_has_reserved(Compaction *compaction)
+{
+	return compaction->storage.id != NO_STORAGE &&
+		compaction->storage.next_vpage >= compaction->end_vpage;
+}
+
+void
+compaction_add_block(Compaction *compaction, BlockBuilder *builder)
+{
+	Relation	rel = compaction->rel;
+	BlockEntry	entry = {0};
+	BuiltBlock	built;
+
+	entry.storage_id = compaction->storage.id;
+	entry.first_vpage = compaction->first_vpage;
+	entry.rows = block_builder_rows(builder);
+	entry.format = BLOCK_FORMAT;
+	entry.created = GetTopFullTransactionId();
+	entry.raw_size = block_builder_raw_size(builder);
+	built = block_builder_finish(builder);
+	entry.payload_size = VARSIZE(built.payload) - VARHDRSZ;
+	entry.payload = payload_save(rel, built.payload);
+	entry.streams = block_layout_to_bytea(built.layout);
+	entry.zones = built.zones;
+	directory_insert(&entry);
+
+	/* nobody may have reserved pages behind ours, to give the rest back */
+	if (compaction->storage.next_vpage == compaction->end_vpage)
+		compaction->storage.next_vpage = entry.first_vpage + block_vpages(entry.rows);
+	compaction->storage.blocks++;
+	compaction->storage.rows += entry.rows;
+	compaction->storage.bytes += entry.payload_size;
+	storage_update(rel, &compaction->storage);
+
+	/* the directory row comes before the index entries that lead to it */
+	CommandCounterIncrement();
+	index_entries_insert(rel, &entry);
+
+	/* serializable readers locked rows where these no longer are */
+	TransferPredicateLocksToHeapRelation(rel);
+	if (debug_compact_lock != 0)
+		DirectFunctionCall1(pg_advisory_xact_lock_int8, Int64GetDatum(debug_compact_lock));
+}
+
+/* ---- the procedure ---- */
+
+/* Refuse tables that cannot be compacted, and callers who may not. */
+static void
+check_table(Oid relid)
+{
+	Relation	rel = table_open(relid, AccessShareLock);
+
+	check_may_maintain(rel);
+	if (!is_pyro_relation(rel))
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("table \"%s\" does not have access method pyro",
+						RelationGetRelationName(rel))));
+	if (rel->rd_rel->relpersistence != RELPERSISTENCE_PERMANENT)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("table \"%s\" is not compacted, since it is unlogged or temporary",
+						RelationGetRelationName(rel))));
+	table_close(rel, AccessShareLock);
+}
+
+PYRO_FUNCTION(pyro_compact);
+Datum
+pyro_compact(PG_FUNCTION_ARGS)
+{
+	Compaction	compaction = {.relid = PG_GETARG_OID(0)};
+
+	if (fcinfo->context == NULL || !IsA(fcinfo->context, CallContext) ||
+		castNode(CallContext, fcinfo->context)->atomic)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_TRANSACTION_TERMINATION),
+				 errmsg("pyro.compact cannot run inside a transaction block"),
+				 errdetail("It commits after each portion.")));
+	PreventCommandIfReadOnly("CALL pyro.compact");
+	PreventCommandDuringRecovery("CALL pyro.compact");
+	check_table(compaction.relid);
+
+	SPI_connect_ext(SPI_OPT_NONATOMIC);
+	compact_head(&compaction);
+	compact_blocks(&compaction);
+	settle_payload(&compaction);
+	SPI_finish();
+	PG_RETURN_VOID();
+}

@@ -1,0 +1,248 @@
+/*
+ * merge.c
+ *	  Rewriting blocks: several small ones into one, and those of which many
+ *	  rows are marked.
+ *
+ * The new block's rows name the old ones as where they came from, as rows of a
+ * first block name those of the head.  Index entries of the old rows stay
+ * behind: they lead to virtual pages that nobody has, nor ever will.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "miscadmin.h"
+#include "storage/lmgr.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+
+#include "compat.h"
+#include "tableam/block_row.h"
+#include "tableam/block_tid.h"
+#include "tableam/compaction.h"
+#include "tableam/payload.h"
+
+/*
+ * Blocks are merged when so many neighbours have gathered, or when they fill a
+ * block: so each merge makes a row's block several times larger, and a row is
+ * written a few times only.
+ */
+#define MERGE_COUNT		4
+#define MERGE_FULL		0.75
+
+/* A block is rewritten when so many of its rows are marked. */
+#define REWRITE_MARKED	0.25
+
+#define COMPRESSION_LEVEL	6
+
+/* Neighbours in the directory that are to become one block. */
+typedef struct Group
+{
+	int			first;			/* index in the list */
+	int			count;
+} Group;
+
+/* ---- what to merge ---- */
+
+/* How much of a block's limits a block takes, its marked rows left out. */
+static double
+fullness(const BlockEntry *entry, int marked)
+{
+	double		live = 1.0 - (double) marked / entry->rows;
+
+	return live * Max((double) entry->rows / compaction_block_rows(),
+					  (double) entry->raw_size / compaction_block_size());
+}
+
+/* The number of marks on each block of a list. */
+static int *
+count_marks(const BlockList *list, const MarkSet *marks)
+{
+	int		   *counts = palloc0(Max(list->count, 1) * sizeof(int));
+	int			block = 0;
+
+	for (int i = 0; i < marks->count; i++)
+	{
+		int64		vpage = tid_vpage(&marks->marks[i].row_tid);
+
+		while (block < list->count && vpage >= list->entries[block]->first_vpage +
+			   block_vpages(list->entries[block]->rows))
+			block++;
+		if (block < list->count && vpage >= list->entries[block]->first_vpage)
+			counts[block]++;
+	}
+	return counts;
+}
+
+/*
+ * The neighbours from a block on that fit into one, if it pays to merge them:
+ * no block may be more than half of the new one.
+ */
+static bool
+find_group(const BlockList *list, const int *marked, int first, Group *group)
+{
+	double		sum = 0,
+				largest = 0;
+	int			i;
+
+	for (i = first; i < list->count; i++)
+	{
+		double		size = fullness(list->entries[i], marked[i]);
+
+		if (sum + size > 1)
+			break;
+		sum += size;
+		largest = Max(largest, size);
+	}
+	group->first = first;
+	group->count = i - first;
+	if (group->count >= 2 && largest <= sum / 2 &&
+		(group->count >= MERGE_COUNT || sum >= MERGE_FULL))
+		return true;
+
+	/* alone, if it has lost enough rows */
+	group->count = 1;
+	return marked[first] >= REWRITE_MARKED * list->entries[first]->rows;
+}
+
+/* The next group from a virtual page on; false if there is none. */
+static bool
+next_group(Compaction *compaction, int64 from_vpage, BlockList **list, Group *group)
+{
+	MarkSet    *marks;
+	int		   *marked;
+
+	*list = directory_read(compaction->storage.id, NULL);
+	marks = marks_read_all(compaction->storage.id, NULL);
+	marked = count_marks(*list, marks);
+	for (int i = 0; i < (*list)->count; i++)
+		if ((*list)->entries[i]->first_vpage >= from_vpage &&
+			find_group(*list, marked, i, group))
+			return true;
+	return false;
+}
+
+/* ---- merging ---- */
+
+/*
+ * Keep everybody from the block's rows, if nobody has one locked or marked; a
+ * transaction that has holds a lock on the block to its end.
+ */
+static bool
+lock_block(Relation rel, const BlockEntry *entry)
+{
+	return ConditionalLockPage(rel, FIRST_VIRTUAL_PAGE + (BlockNumber) entry->first_vpage,
+							   AccessExclusiveLock);
+}
+
+/* Add a block's rows that have no mark. */
+static void
+add_rows(Relation rel, const BlockEntry *entry, const MarkSet *marks, BlockBuilder *builder)
+{
+	TupleTableSlot *slot = MakeSingleTupleTableSlot(RelationGetDescr(rel), &TTSOpsVirtual);
+	BlockPin   *pin = block_pin_create();
+
+	block_pin_set(pin, entry);
+	for (int row = 0; row < entry->rows; row++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		block_row_store_columns(pin, rel, entry, row, NULL, slot);
+		if (marks_find(marks, &slot->tts_tid) == NULL)
+			block_builder_add(builder, slot->tts_values, slot->tts_isnull, &slot->tts_tid,
+							  block_xmins(pin, rel, entry)[row]);
+	}
+	block_pin_release(pin);
+	ExecDropSingleTupleTableSlot(slot);
+}
+
+/* Take a block with its marks out of the directory. */
+static void
+drop_block(Compaction *compaction, const BlockEntry *entry, const MarkSet *marks)
+{
+	directory_delete(entry);
+	payload_delete(compaction->rel, entry);
+	marks_delete(marks);
+	compaction->storage.blocks--;
+	compaction->storage.rows -= entry->rows;
+	compaction->storage.bytes -= entry->payload_size;
+}
+
+/* Merge the blocks with these first pages, as far as they are still there. */
+static void
+merge_blocks(Compaction *compaction, const int64 *first_vpages, int count)
+{
+	BlockBuilder *builder = block_builder_create(RelationGetDescr(compaction->rel),
+												 CurrentMemoryContext, COMPRESSION_LEVEL);
+	int			merged = 0;
+
+	for (int i = 0; i < count; i++)
+	{
+		BlockEntry *entry = directory_find(compaction->storage.id, first_vpages[i], NULL);
+		ItemPointerData first,
+					last;
+		MarkSet    *marks;
+
+		if (entry == NULL || entry->first_vpage != first_vpages[i] ||
+			!lock_block(compaction->rel, entry))
+			continue;
+		/* read after the lock, so that no mark can be missed */
+		set_block_row_tid(&first, entry->first_vpage, 0);
+		set_block_row_tid(&last, entry->first_vpage, entry->rows - 1);
+		marks = marks_read(compaction->storage.id, &first, &last, NULL);
+		add_rows(compaction->rel, entry, marks, builder);
+		drop_block(compaction, entry, marks);
+		merged++;
+	}
+	CommandCounterIncrement();
+	if (merged > 0 && block_builder_rows(builder) > 0)
+		compaction_add_block(compaction, builder);
+	else if (merged > 0)
+		storage_update(compaction->rel, &compaction->storage);
+}
+
+/* Do a merge in two transactions; false if there was none to do. */
+static bool
+merge_next(Compaction *compaction, int64 *from_vpage)
+{
+	BlockList  *list;
+	Group		group;
+	int64		first_vpages[MAX_BLOCK_ROWS / 256];
+	int			count = 0;
+	bool		found;
+
+	if (!compaction_begin_step(compaction))
+		return false;
+	found = compaction->storage.id != NO_STORAGE &&
+		next_group(compaction, *from_vpage, &list, &group);
+	if (found)
+	{
+		count = Min(group.count, lengthof(first_vpages));
+		for (int i = 0; i < count; i++)
+			first_vpages[i] = list->entries[group.first + i]->first_vpage;
+		*from_vpage = first_vpages[count - 1] + 1;
+		compaction_reserve(compaction);
+	}
+	compaction_end_step(compaction);
+	if (!found || !compaction_begin_step(compaction))
+		return false;
+	if (compaction_has_reserved(compaction))
+	{
+		MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "pyro merge",
+													  ALLOCSET_DEFAULT_SIZES);
+		MemoryContext before = MemoryContextSwitchTo(context);
+
+		merge_blocks(compaction, first_vpages, count);
+		MemoryContextSwitchTo(before);
+		MemoryContextDelete(context);
+	}
+	compaction_end_step(compaction);
+	return true;
+}
+
+void
+compact_blocks(Compaction *compaction)
+{
+	int64		from_vpage = 0;
+
+	while (merge_next(compaction, &from_vpage))
+		CHECK_FOR_INTERRUPTS();
+}

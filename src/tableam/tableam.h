@@ -1,0 +1,16 @@
+/*
+ * tableam.h
+ *	  What other parts ask about tables of the access method `pyro`.
+ */
+#ifndef PYRO_TABLEAM_H
+#define PYRO_TABLEAM_H
+
+#include "utils/rel.h"
+
+/* Does the relation have this access method? */
+bool		is_pyro_relation(Relation rel);
+
+/* An error unless the user owns the table, or may maintain it. */
+void		check_may_maintain(Relation rel);
+
+#endif							/* PYRO_TABLEAM_H */
