@@ -7,17 +7,22 @@
  */
 #include "postgres.h"
 
+#include "catalog/dependency.h"
+#include "catalog/pg_type.h"
+#include "commands/extension.h"
 #include "libpq/pqformat.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
+#include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "utils/syscache.h"
 
 #include "compat.h"
 #include "profile/compression.h"
 #include "profile/context_allocator.h"
 #include "profile/folded.h"
 #include "profile/pprof.h"
-#include "profile/profile_flat.h"
+#include "profile/profile_flat_sections.h"
 #include "profile/profile_type.h"
 #include "profile/sql_text.h"
 #include "pyro_ext.h"
@@ -133,6 +138,47 @@ profile_open_header(Datum datum)
 										VARSIZE_ANY_EXHDR(slice), &allocator,
 										header, &error), &error);
 	return header;
+}
+
+/*
+ * Is this the extension's type `profile`, or a domain over it?
+ */
+bool
+profile_is_type(Oid type)
+{
+	HeapTuple	tuple;
+	bool		named;
+
+	type = getBaseType(type);
+	tuple = SearchSysCache1(TYPEOID, ObjectIdGetDatum(type));
+	if (!HeapTupleIsValid(tuple))
+		return false;
+	named = strcmp(NameStr(((Form_pg_type) GETSTRUCT(tuple))->typname), "profile") == 0;
+	ReleaseSysCache(tuple);
+	return named &&
+		getExtensionOfObject(TypeRelationId, type) == get_extension_oid("pyro_ext", true);
+}
+
+/*
+ * A profile datum, detoasted and with its sections uncompressed: for whoever
+ * compresses many of them together.
+ */
+Datum
+profile_unpack(Datum datum)
+{
+	struct varlena *flat = PG_DETOAST_DATUM_PACKED(datum);
+	Allocator	allocator = context_allocator(CurrentMemoryContext);
+	struct varlena *result;
+	ByteRange	plain;
+	PyroError	error;
+
+	pyro_check(profile_flat_unpack((uint8 *) VARDATA_ANY(flat),
+								   VARSIZE_ANY_EXHDR(flat), &allocator,
+								   &plain, &error), &error);
+	result = palloc(plain.size + VARHDRSZ);
+	SET_VARSIZE(result, plain.size + VARHDRSZ);
+	memcpy(VARDATA(result), plain.bytes, plain.size);
+	return PointerGetDatum(result);
 }
 
 /*

@@ -15,6 +15,7 @@
 #include "utils/memutils.h"
 
 #include "compat.h"
+#include "profile/profile_type.h"
 #include "tableam/block_codec.h"
 #include "tableam/block_format.h"
 #include "tableam/block_stream.h"
@@ -34,6 +35,7 @@ typedef struct BuilderColumn
 	bool		attbyval;
 	char		attalign;
 	bool		short_headers;	/* does the type know them? */
+	bool		is_profile;
 	int			nvalues;		/* rows that are not NULL */
 	Size		stride;			/* of values of fixed length */
 	GrowingBytes values;		/* begins with the ColumnHeader */
@@ -113,6 +115,7 @@ start_column(BuilderColumn *column, Form_pg_attribute attribute)
 	column->attbyval = attribute->attbyval;
 	column->attalign = attribute->attalign;
 	column->short_headers = attribute->attstorage != TYPSTORAGE_PLAIN;
+	column->is_profile = attribute->attlen == -1 && profile_is_type(attribute->atttypid);
 	column->nvalues = 0;
 	column->stride = attribute->attlen > 0
 		? fixed_stride(attribute->attlen, attribute->attbyval,
@@ -205,12 +208,30 @@ add_expanded(BuilderColumn *column, Datum value)
 	column->values.size += size;
 }
 
+/*
+ * A profile without its own compression, so that what it has in common with
+ * those beside it is stored once.
+ */
+static void
+add_profile(BuilderColumn *column, Datum datum)
+{
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "profile to add",
+												  ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(context);
+
+	add_plain_varlena(column, (struct varlena *) DatumGetPointer(profile_unpack(datum)));
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(context);
+}
+
 static void
 add_varlena(BuilderColumn *column, Datum datum)
 {
 	struct varlena *value = (struct varlena *) DatumGetPointer(datum);
 
-	if (VARATT_IS_EXTERNAL_EXPANDED(value))
+	if (column->is_profile)
+		add_profile(column, datum);
+	else if (VARATT_IS_EXTERNAL_EXPANDED(value))
 		add_expanded(column, datum);
 	else if (VARATT_IS_EXTERNAL(value) || VARATT_IS_COMPRESSED(value) ||
 			 (VARATT_IS_SHORT(value) && !column->short_headers))

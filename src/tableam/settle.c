@@ -78,7 +78,7 @@ static bool
 settle_step(Compaction *compaction)
 {
 	BlockNumber page_limit = payload_pages(compaction->storage.bytes +
-												  compaction->storage.bytes / 16);
+										   compaction->storage.bytes / 16);
 	FreeSpace	space = read_free_space(compaction->rel, page_limit);
 	BlockList  *list;
 	int64		moved = 0;

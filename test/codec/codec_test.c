@@ -629,9 +629,9 @@ damage_claims(const BlockStream *stream, const char *stored, int rows,
 		stream->raw * 2, BLOCK_MAX_RAW_SIZE - 1, BLOCK_MAX_RAW_SIZE,
 		BLOCK_MAX_RAW_SIZE + 1, PG_UINT32_MAX, (uint64) PG_UINT32_MAX + 1,
 		PG_INT64_MAX, PG_UINT64_MAX, (uint64) stream->stored * 32768,
-		(uint64) stream->stored * 32768 + 32768};
+	(uint64) stream->stored * 32768 + 32768};
 	const int	row_counts[] = {0, 1, rows - 1, rows + 1, rows + 8, rows * 2,
-		BLOCK_MAX_ROWS, BLOCK_MAX_ROWS + 1, -1, PG_INT32_MIN, PG_INT32_MAX};
+	BLOCK_MAX_ROWS, BLOCK_MAX_ROWS + 1, -1, PG_INT32_MIN, PG_INT32_MAX};
 
 	damaged.stream = *stream;
 	for (int i = 0; i < lengthof(sizes); i++)
@@ -694,7 +694,7 @@ codec_damage(PG_FUNCTION_ARGS)
 	TestBlock	test = build(PG_GETARG_OID(0), BLOCK_MAX_ROWS,
 							 PG_GETARG_INT32(1));
 	BlockLayout *layout = test.built.layout;
-	Damaged		damaged = {.test = &test, .rows = test.rows};
+	Damaged		damaged = {.test = &test,.rows = test.rows};
 	Outcome		outcome = {0};
 	pg_prng_state random;
 
