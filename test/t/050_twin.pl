@@ -577,6 +577,18 @@ my %background = (
 			my $differences = differences();
 			my @plans = map { join '', some_plan() } 1 .. 2;
 			my $pause = sprintf '%.3f', rand 0.1;
+			my $cursor = "DO \$\$ DECLARE c CURSOR FOR SELECT k, t FROM p; r record; sums bigint := 0; sum_now bigint; BEGIN
+				OPEN c;
+				FOR n IN 1 .. 1000000 LOOP
+					FETCH c INTO r;
+					EXIT WHEN NOT FOUND;
+					sums := sums + 1000000 + r.k + coalesce(length(r.t), 0);
+					IF n = 70 THEN PERFORM pg_sleep($pause); END IF;
+				END LOOP;
+				SELECT coalesce(sum(1000000 + k + coalesce(length(t), 0)), 0) INTO sum_now FROM p;
+				IF sum_now <> sums THEN RAISE 'a cursor has read %, not %', sums, sum_now; END IF;
+			END \$\$;";
+			return "BEGIN ISOLATION LEVEL REPEATABLE READ;\n$cursor\nCOMMIT;\n" if rand() < 0.3;
 			return "BEGIN ISOLATION LEVEL REPEATABLE READ;\nCREATE TEMP TABLE before ON COMMIT DROP AS TABLE p;\n$differences;\nSELECT pg_sleep($pause);\n$plans[0]\n"
 			  . "SELECT 'moved', (SELECT count(*) FROM (TABLE p EXCEPT ALL TABLE before) x), (SELECT count(*) FROM (TABLE before EXCEPT ALL TABLE p) x);\n$differences;\nCOMMIT;\n"
 			  . "BEGIN;$plans[1]\n$differences;\nCOMMIT;";
@@ -596,6 +608,7 @@ my @ways = (
 	[ 'bitmap scan', [qw(enable_seqscan=off enable_indexscan=off enable_indexonlyscan=off)], "SELECT $wide FROM %s WHERE k >= 100 AND id > 10", qr/Bitmap Heap Scan on p\b/ ],
 	[ 'lossy bitmap scan', [qw(enable_seqscan=off enable_indexscan=off enable_indexonlyscan=off work_mem=64kB)], "SELECT $wide FROM %s WHERE k >= 0", qr/Bitmap Heap Scan on p\b/ ],
 	[ 'gin', [qw(enable_seqscan=off)], qq(SELECT $wide FROM %s WHERE j @> '{"a": 3}'), qr/Bitmap Heap Scan on p\b/ ],
+	[ 'hash index', [qw(enable_seqscan=off enable_bitmapscan=off)], "SELECT $wide FROM %s WHERE prof = 'main;copy 3'", qr/Index Scan using p_prof.* on p\b/ ],
 	[ 'TID scan', [qw(enable_seqscan=off)], "SELECT $wide FROM %1\$s WHERE ctid = ANY (ARRAY(SELECT ctid FROM %1\$s))", qr/Tid Scan on p\b/ ],
 	[ 'sample', [], "SELECT $wide FROM %s TABLESAMPLE BERNOULLI (100)", qr/Sample Scan on p\b/ ],
 	[ 'sample of pages', [], "SELECT $wide FROM %s TABLESAMPLE SYSTEM (100)", qr/Sample Scan on p\b/ ]);
@@ -666,6 +679,7 @@ sub run_phase
 	is($counts->{failures} // 0, 0, "$name: nothing went wrong") or diag join "\n\n", "PYRO_TEST_SEED=$seed", @$failures;
 	cmp_ok($counts->{statements} // 0, '>=', $statements / 2, "$name: $statements/2 statements");
 	cmp_ok($counts->{'compact rounds'} // 0, '>', 1, "$name: compaction went on");
+	cmp_ok($node->safe_psql('postgres', 'SELECT count(*) FROM pyro.block'), '>', 1, "$name: there are blocks");
 	# the follower waits for nobody but compaction
 	is($counts->{'follow 40P01'} // 0, 0, "$name: no deadlock on the follower");
 	return;

@@ -64,6 +64,8 @@ sub finish
 sub stand_in
 {
 	my ($node) = @_;
+	$node->safe_psql('postgres', 'ALTER EXTENSION pyro_ext DROP PROCEDURE pyro.compact(regclass); DROP PROCEDURE pyro.compact(regclass)')
+	  if ($ENV{PYRO_TEST_AM} // '') eq 'heap';
 	$node->safe_psql('postgres', q{
 		CREATE SCHEMA IF NOT EXISTS pyro;
 		DO $do$ BEGIN
