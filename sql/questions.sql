@@ -446,6 +446,8 @@ DECLARE
 	part pg_catalog.text;
 	width pg_catalog.interval;
 	start pg_catalog.timestamptz;
+	-- without the parameter VACUUM leaves the tail of the payload standing
+	storage CONSTANT pg_catalog.text := ' USING pyro WITH (toast.vacuum_index_cleanup = on)';
 BEGIN
 	IF path IS NULL OR pg_catalog.cardinality(path) OPERATOR(pg_catalog.>) 2 THEN
 		RAISE invalid_parameter_value USING MESSAGE = 'a table of profiles is named as table or schema.table';
@@ -473,7 +475,7 @@ BEGIN
 		'name pg_catalog.text NOT NULL, ',
 		'labels pg_catalog.jsonb NOT NULL DEFAULT ''{}'', ',
 		'profile @extschema@.profile NOT NULL)',
-		CASE WHEN partition_by IS NOT NULL THEN ' PARTITION BY RANGE (ts)' END);
+		CASE WHEN partition_by IS NOT NULL THEN ' PARTITION BY RANGE (ts)' ELSE storage END);
 	EXECUTE pg_catalog.concat('CREATE INDEX ON ', place, ' (ts)');
 	EXECUTE pg_catalog.concat('CREATE INDEX ON ', place, ' (service, name, ts)');
 	EXECUTE pg_catalog.concat('COMMENT ON TABLE ', place, ' IS ', pg_catalog.quote_literal(pg_catalog.concat(
@@ -503,7 +505,7 @@ BEGIN
 		EXECUTE pg_catalog.concat('CREATE TABLE ', schema_dot, pg_catalog.quote_ident(part), ' PARTITION OF ', place,
 			CASE WHEN i OPERATOR(pg_catalog.=) 9 THEN ' DEFAULT' ELSE pg_catalog.concat(
 				' FOR VALUES FROM (', pyro.utc_literal(start), ') TO (',
-				pyro.utc_literal(start OPERATOR(pg_catalog.+) width), ')') END);
+				pyro.utc_literal(start OPERATOR(pg_catalog.+) width), ')') END, storage);
 		start := start OPERATOR(pg_catalog.+) width;
 	END LOOP;
 END $$;

@@ -19,6 +19,7 @@ CREATE TABLE pyro.storage (
 	blocks		pg_catalog.int8 NOT NULL,
 	rows		pg_catalog.int8 NOT NULL,
 	bytes		pg_catalog.int8 NOT NULL,
+	dropped_rows pg_catalog.int8 NOT NULL,
 	rewritten	pg_catalog.xid8,
 	UNIQUE (reltablespace, relfilenumber)
 ) USING heap WITH (autovacuum_vacuum_scale_factor = 0.02);
@@ -33,6 +34,7 @@ COMMENT ON COLUMN pyro.storage.next_vpage IS 'the first virtual page that no blo
 COMMENT ON COLUMN pyro.storage.blocks IS 'number of blocks';
 COMMENT ON COLUMN pyro.storage.rows IS 'rows in blocks, marked ones included';
 COMMENT ON COLUMN pyro.storage.bytes IS 'bytes of payload';
+COMMENT ON COLUMN pyro.storage.dropped_rows IS 'rows of dropped blocks, left in the indexes';
 COMMENT ON COLUMN pyro.storage.rewritten IS 'who copied the blocks from another file';
 
 CREATE TABLE pyro.block (

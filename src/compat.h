@@ -63,6 +63,13 @@
 #define COMPAT_INDEX_INSERT_CLEANUP(index, info) ((void) 0)
 #endif
 
+/* 16: the vacuum of an index is told of the table */
+#if PG_VERSION_NUM >= 160000
+#define COMPAT_SET_HEAPREL(info, rel) ((info).heaprel = (rel))
+#else
+#define COMPAT_SET_HEAPREL(info, rel) ((void) 0)
+#endif
+
 /* 17: maintenance runs with a safe search_path, and is a privilege */
 #if PG_VERSION_NUM < 170000
 #define RestrictSearchPath() ((void) 0)

@@ -11,6 +11,7 @@
 #include "access/xact.h"
 #include "catalog/pg_am_d.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_inherits.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "nodes/parsenodes.h"
@@ -90,7 +91,7 @@ compaction_begin_step(Compaction *compaction)
 	rel = try_relation_open(compaction->relid, ShareUpdateExclusiveLock);
 	if (rel == NULL)
 		return false;
-	if (!is_pyro_relation(rel))
+	if (!is_pyro_relation(rel) || rel->rd_rel->relpersistence != RELPERSISTENCE_PERMANENT)
 	{
 		relation_close(rel, ShareUpdateExclusiveLock);
 		return false;
@@ -185,31 +186,40 @@ compaction_add_block(Compaction *compaction, BlockBuilder *builder)
 
 /* ---- the procedure ---- */
 
-/* Refuse tables that cannot be compacted, and callers who may not. */
-static void
-check_table(Oid relid)
+/*
+ * The tables to work on: the table itself, or the leaves of a partitioned one
+ * that have blocks.  An error for what cannot be compacted, and for callers who
+ * may not.
+ */
+static List *
+tables_to_compact(Oid relid)
 {
 	Relation	rel = table_open(relid, AccessShareLock);
+	List	   *tables = list_make1_oid(relid);
 
 	check_may_maintain(rel);
-	if (!is_pyro_relation(rel))
+	if (rel->rd_rel->relkind == RELKIND_PARTITIONED_TABLE)
+		tables = find_all_inheritors(relid, NoLock, NULL);
+	else if (!is_pyro_relation(rel))
 		ereport(ERROR,
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
 				 errmsg("table \"%s\" does not have access method pyro",
 						RelationGetRelationName(rel))));
-	if (rel->rd_rel->relpersistence != RELPERSISTENCE_PERMANENT)
+	else if (rel->rd_rel->relpersistence != RELPERSISTENCE_PERMANENT)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("table \"%s\" is not compacted, since it is unlogged or temporary",
 						RelationGetRelationName(rel))));
 	table_close(rel, AccessShareLock);
+	return tables;
 }
 
 PYRO_FUNCTION(pyro_compact);
 Datum
 pyro_compact(PG_FUNCTION_ARGS)
 {
-	Compaction	compaction = {.relid = PG_GETARG_OID(0)};
+	List	   *tables;
+	ListCell   *cell;
 
 	if (fcinfo->context == NULL || !IsA(fcinfo->context, CallContext) ||
 		castNode(CallContext, fcinfo->context)->atomic)
@@ -219,12 +229,19 @@ pyro_compact(PG_FUNCTION_ARGS)
 				 errdetail("It commits after each portion.")));
 	PreventCommandIfReadOnly("CALL pyro.compact");
 	PreventCommandDuringRecovery("CALL pyro.compact");
-	check_table(compaction.relid);
 
+	/* its memory outlives the transactions */
 	SPI_connect_ext(SPI_OPT_NONATOMIC);
-	compact_head(&compaction);
-	compact_blocks(&compaction);
-	settle_payload(&compaction);
+	tables = tables_to_compact(PG_GETARG_OID(0));
+	foreach(cell, tables)
+	{
+		Compaction	compaction = {.relid = lfirst_oid(cell)};
+
+		compact_head(&compaction);
+		compact_blocks(&compaction);
+		clean_indexes(&compaction);
+		settle_payload(&compaction);
+	}
 	SPI_finish();
 	PG_RETURN_VOID();
 }

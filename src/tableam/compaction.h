@@ -57,9 +57,10 @@ bool		compaction_has_reserved(Compaction *compaction);
  */
 void		compaction_add_block(Compaction *compaction, BlockBuilder *builder);
 
-/* The duties, in their order (compact_head.c, merge.c, settle.c). */
+/* The duties, in their order (compact_head.c, merge.c, settle.c, clean.c). */
 void		compact_head(Compaction *compaction);
 void		compact_blocks(Compaction *compaction);
 void		settle_payload(Compaction *compaction);
+void		clean_indexes(Compaction *compaction);
 
 #endif							/* PYRO_COMPACTION_H */

@@ -164,6 +164,7 @@ drop_block(Compaction *compaction, const BlockEntry *entry, const MarkSet *marks
 	compaction->storage.blocks--;
 	compaction->storage.rows -= entry->rows;
 	compaction->storage.bytes -= entry->payload_size;
+	compaction->storage.dropped_rows += entry->rows;
 }
 
 /* Merge the blocks with these first pages, as far as they are still there. */

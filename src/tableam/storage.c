@@ -34,6 +34,7 @@ enum
 	COLUMN_BLOCKS,
 	COLUMN_ROWS,
 	COLUMN_BYTES,
+	COLUMN_DROPPED_ROWS,
 	COLUMN_REWRITTEN,
 	COLUMN_COUNT = COLUMN_REWRITTEN
 };
@@ -63,6 +64,7 @@ storage_from_tuple(HeapTuple tuple, TupleDesc desc, Storage *storage)
 	storage->blocks = DatumGetInt64(values[COLUMN_BLOCKS - 1]);
 	storage->rows = DatumGetInt64(values[COLUMN_ROWS - 1]);
 	storage->bytes = DatumGetInt64(values[COLUMN_BYTES - 1]);
+	storage->dropped_rows = DatumGetInt64(values[COLUMN_DROPPED_ROWS - 1]);
 	storage->rewritten = nulls[COLUMN_REWRITTEN - 1] ? InvalidFullTransactionId :
 		DatumGetFullTransactionId(values[COLUMN_REWRITTEN - 1]);
 	storage->tid = tuple->t_self;
@@ -165,6 +167,7 @@ insert_row(Storage *storage, Oid reltablespace, Oid relfilenumber)
 	values[COLUMN_BLOCKS - 1] = Int64GetDatum(storage->blocks);
 	values[COLUMN_ROWS - 1] = Int64GetDatum(storage->rows);
 	values[COLUMN_BYTES - 1] = Int64GetDatum(storage->bytes);
+	values[COLUMN_DROPPED_ROWS - 1] = Int64GetDatum(storage->dropped_rows);
 	values[COLUMN_REWRITTEN - 1] = FullTransactionIdGetDatum(storage->rewritten);
 	nulls[COLUMN_REWRITTEN - 1] = !FullTransactionIdIsValid(storage->rewritten);
 	own_row_insert(table, values, nulls, GetCurrentCommandId(true));

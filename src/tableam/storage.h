@@ -27,6 +27,8 @@ typedef struct Storage
 	int64		blocks;			/* totals, for the planner and the views */
 	int64		rows;			/* in blocks, marked ones included */
 	int64		bytes;			/* of payload */
+	int64		dropped_rows;	/* of blocks that are gone: they have index
+								 * entries */
 
 	/*
 	 * If valid: the transaction that copied these blocks from another file. A
