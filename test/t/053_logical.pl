@@ -93,12 +93,9 @@ $publisher->safe_psql('postgres', q{SELECT pg_create_logical_replication_slot('b
 my $connection = $publisher->connstr('postgres') =~ s/'/''/gr;
 $subscriber->safe_psql('postgres', "CREATE SUBSCRIPTION everything CONNECTION '$connection' PUBLICATION everything");
 $subscriber->wait_for_subscription_sync($publisher, 'everything');
+is($subscriber->safe_psql('postgres', $own), '0|0|0', 'the extension\'s own tables were not copied');
+cmp_ok($publisher->safe_psql('postgres', 'SELECT count(*) FROM pyro.block'), '>', 2, 'although the publisher has rows there');
 arrives('at the beginning');
-if ($am ne 'heap')
-{
-	is($subscriber->safe_psql('postgres', $own), '0|0|0', 'the extension\'s own tables were not copied');
-	cmp_ok($publisher->safe_psql('postgres', 'SELECT count(*) FROM pyro.block'), '>', 2, 'although the publisher has rows there');
-}
 
 # How many changes there are to send: rows of pgoutput, of which its
 # messages of transactions and relations are no part.
@@ -115,10 +112,12 @@ sub drain
 	return $publisher->safe_psql('postgres', q{SELECT string_agg(data, E'\n') FROM pg_logical_slot_get_changes('text', NULL, NULL) WHERE data ~ '^table '});
 }
 
+# a deleted row of which nothing is said is what a plugin gets of compaction
+my $shown = qr/: (?!DELETE: \(no-tuple-data\)$)/m;
 drain();
 compact($publisher);
 is(published(), '0', 'compaction publishes nothing');
-unlike(drain(), qr/^table pyro\.|INSERT|UPDATE|DELETE: [^(]*\w+\[/m, 'and shows no row to whoever decodes');
+unlike(drain(), $shown, 'and shows no row to whoever decodes');
 arrives('compacted on the publisher');
 compact($subscriber);
 arrives('compacted on both sides');
@@ -157,7 +156,7 @@ foreach my $round (1 .. $rounds)
 }
 my $decoded = drain();
 like($decoded, qr/^table public\.keyed: /m, 'changes of users are decoded');
-unlike($decoded, qr/^table pyro\./m, 'those of the extension are not');
+unlike($decoded, qr/^table pyro\.\w+: (?!DELETE: \(no-tuple-data\)$)/m, 'those of the extension are not');
 
 # A row updated by the subscriber's own apply while its own compaction has it.
 $publisher->safe_psql('postgres', 'TRUNCATE keyed, whole');
