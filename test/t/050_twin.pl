@@ -70,7 +70,18 @@ $node->safe_psql(
 	CREATE INDEX p_ts ON p (ts) WHERE k % 2 = 0;
 	CREATE INDEX ON hc (parent);
 	CREATE INDEX pc_parent ON pc (parent);
-	CREATE INDEX p_prof ON p USING hash (prof)});
+	CREATE INDEX p_prof ON p USING hash (prof);
+	CREATE TABLE hl (what text, before text, after text);
+	CREATE TABLE pl (LIKE hl);
+	CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS \$\$ BEGIN
+		EXECUTE format('INSERT INTO %I VALUES (\$1, \$2, \$3)', TG_TABLE_NAME || 'l') USING TG_OP || TG_ARGV[0],
+			CASE WHEN TG_OP <> 'INSERT' THEN concat_ws(' ', OLD.id, OLD.k, md5(OLD.t)) END, CASE WHEN TG_OP <> 'DELETE' THEN concat_ws(' ', NEW.id, NEW.k, md5(NEW.t)) END;
+		RETURN NULL;
+	END \$\$});
+# What triggers are shown, at once and at the end of the transaction.
+$node->safe_psql('postgres', "CREATE TRIGGER once AFTER INSERT OR UPDATE OR DELETE ON $_ FOR EACH ROW EXECUTE FUNCTION note('');
+	CREATE CONSTRAINT TRIGGER late AFTER UPDATE OR DELETE ON $_ DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION note(' late')")
+  foreach qw(h p);
 my $amcheck = $node->safe_psql('postgres', q{SELECT count(*) FROM pg_available_extensions WHERE name = 'amcheck'});
 $node->safe_psql('postgres', 'CREATE EXTENSION amcheck') if $amcheck;
 
@@ -386,8 +397,10 @@ sub differences
 	return join ' UNION ALL ', map {
 		my ($one, $other) = @$_;
 		"SELECT 'differ', (SELECT count(*) FROM (TABLE $one EXCEPT ALL TABLE $other) x), (SELECT count(*) FROM (TABLE $other EXCEPT ALL TABLE $one) x)"
-	} [ 'h', 'p' ], [ 'hc', 'pc' ];
+	} [ 'h', 'p' ], [ 'hc', 'pc' ], [ 'hl', 'pl' ];
 }
+
+my $same = join "\n", ('differ|0|0') x 3;
 
 sub some_plan
 {
@@ -631,7 +644,7 @@ sub check
 	my $there_and_back = $node->safe_psql('postgres', q{BEGIN; DECLARE c SCROLL CURSOR FOR SELECT id FROM p; FETCH ALL FROM c; SELECT 'back'; FETCH BACKWARD ALL FROM c; COMMIT});
 	my ($there, $back) = split /^back\n?/m, $there_and_back;
 	$good &= is(join(' ', split ' ', $there // ''), join(' ', reverse split ' ', $back // ''), "$when: backwards is the reverse of forwards");
-	$good &= is($node->safe_psql('postgres', differences()), "differ|0|0\ndiffer|0|0", "$when: no difference");
+	$good &= is($node->safe_psql('postgres', differences()), $same, "$when: no difference");
 	foreach my $table (qw(p pc))
 	{
 		$good &= is($node->safe_psql('postgres', "SELECT * FROM pyro.verify('$table')"), '', "$when: nothing wrong in $table");
@@ -691,7 +704,7 @@ $node->safe_psql('postgres', "INSERT INTO h SELECT i, i * 7 % 1000, '2024-01-01 
 check('at the beginning');
 
 my @between = (
-	'VACUUM FULL p', 'CLUSTER p USING p_k', 'TRUNCATE h, p, hc, pc',
+	'VACUUM FULL p', 'CLUSTER p USING p_k', 'TRUNCATE h, p, hc, pc, hl, pl',
 	"ALTER TABLE p SET ACCESS METHOD heap; ALTER TABLE p SET ACCESS METHOD $am",
 	'BEGIN; TRUNCATE h, p CASCADE; INSERT INTO p (id, k, ts) VALUES (0, 0, now()); ROLLBACK', 'REINDEX DATABASE postgres');
 foreach my $isolation ('READ COMMITTED', 'REPEATABLE READ', 'SERIALIZABLE')
@@ -702,7 +715,7 @@ foreach my $isolation ('READ COMMITTED', 'REPEATABLE READ', 'SERIALIZABLE')
 		check("$isolation, $lead leads");
 		my $statement = shift @between;
 		$node->safe_psql('postgres', $statement);
-		is($node->safe_psql('postgres', differences()), "differ|0|0\ndiffer|0|0", "after $statement");
+		is($node->safe_psql('postgres', differences()), $same, "after $statement");
 	}
 }
 

@@ -64,7 +64,8 @@ sub finish
 sub stand_in
 {
 	my ($node) = @_;
-	$node->safe_psql('postgres', 'ALTER EXTENSION pyro_ext DROP PROCEDURE pyro.compact(regclass); DROP PROCEDURE pyro.compact(regclass)')
+	$node->safe_psql('postgres', q{DO $$ BEGIN ALTER EXTENSION pyro_ext DROP PROCEDURE pyro.compact(regclass); DROP PROCEDURE pyro.compact(regclass);
+		IF to_regproc('pyro.verify') IS NOT NULL THEN ALTER EXTENSION pyro_ext DROP FUNCTION pyro.verify(regclass); DROP FUNCTION pyro.verify(regclass); END IF; END $$})
 	  if ($ENV{PYRO_TEST_AM} // '') eq 'heap';
 	$node->safe_psql('postgres', q{
 		CREATE SCHEMA IF NOT EXISTS pyro;
