@@ -29,7 +29,7 @@ use Time::HiRes qw(sleep time);
 my $full = $ENV{PYRO_TEST_FULL};
 my $seed = $ENV{PYRO_TEST_SEED} // int(rand(1_000_000));
 my $clients = 4;
-my $statements = $ENV{PYRO_TEST_STATEMENTS} // ($full ? 20_000 : 800);
+my $statements = $ENV{PYRO_TEST_STATEMENTS} // ($full ? 20_000 : 1600);
 my $pool = 400;
 my $phase = 0;
 my $am = $ENV{PYRO_TEST_AM} // 'pyro';
@@ -78,6 +78,8 @@ $node->safe_psql(
 			CASE WHEN TG_OP <> 'INSERT' THEN concat_ws(' ', OLD.id, OLD.k, md5(OLD.t)) END, CASE WHEN TG_OP <> 'DELETE' THEN concat_ws(' ', NEW.id, NEW.k, md5(NEW.t)) END;
 		RETURN NULL;
 	END \$\$});
+# VACUUM holds compaction up for seconds where it waits to truncate the file.
+$node->safe_psql('postgres', "ALTER TABLE $_ SET (vacuum_truncate = off, toast.vacuum_truncate = off)") foreach qw(p pc);
 # What triggers are shown, at once and at the end of the transaction.
 $node->safe_psql('postgres', "CREATE TRIGGER once AFTER INSERT OR UPDATE OR DELETE ON $_ FOR EACH ROW EXECUTE FUNCTION note('');
 	CREATE CONSTRAINT TRIGGER late AFTER UPDATE OR DELETE ON $_ DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION note(' late')")
@@ -577,11 +579,11 @@ my %background = (
 		repeat('maintain', qr/^40P01$/, sub {
 			sleep rand 0.05;
 			return (
-				'VACUUM p;', 'VACUUM (INDEX_CLEANUP ON) p, pc;', 'ANALYZE p;', 'VACUUM ANALYZE pc;', 'VACUUM (FREEZE) p;',
+				'VACUUM p;', 'VACUUM (INDEX_CLEANUP ON) p, pc;', 'ANALYZE p;', 'VACUUM ANALYZE pc;', 'VACUUM (FREEZE) p;', 'VACUUM (TRUNCATE ON) p;',
 				'REINDEX INDEX p_k;', 'REINDEX TABLE CONCURRENTLY p;', 'REINDEX TABLE p;',
 				'CREATE INDEX CONCURRENTLY p_new ON p (ts, id);', 'DROP INDEX CONCURRENTLY IF EXISTS p_new;',
 				'CREATE INDEX CONCURRENTLY p_new ON p (ts, id);', 'DROP INDEX IF EXISTS p_new;',
-				'CHECKPOINT;')[ rand 13 ] =~ s/^(?=CREATE INDEX)/DROP INDEX IF EXISTS p_new;\n/r;
+				'CHECKPOINT;')[ rand 14 ] =~ s/^(?=CREATE INDEX)/DROP INDEX IF EXISTS p_new;\n/r;
 		});
 	},
 	# one snapshot sees the same all the time, whatever plan reads it
@@ -689,9 +691,10 @@ sub run_phase
 	my ($counts, $failures) = collect((map { "client$_" } 1 .. $clients), sort keys %background);
 	note sprintf '%s: %.0f s', $name, time - $started;
 	note join ', ', map { "$_ $counts->{$_}" } sort keys %$counts;
+	note 'virtual pages so far: ' . $node->safe_psql('postgres', 'SELECT sum(next_vpage) FROM pyro.storage');
 	is($counts->{failures} // 0, 0, "$name: nothing went wrong") or diag join "\n\n", "PYRO_TEST_SEED=$seed", @$failures;
 	cmp_ok($counts->{statements} // 0, '>=', $statements / 2, "$name: $statements/2 statements");
-	cmp_ok($counts->{'compact rounds'} // 0, '>', 1, "$name: compaction went on");
+	cmp_ok($counts->{'compact rounds'} // 0, '>', 0, "$name: compaction went on");
 	cmp_ok($node->safe_psql('postgres', 'SELECT count(*) FROM pyro.block'), '>', 1, "$name: there are blocks");
 	# the follower waits for nobody but compaction
 	is($counts->{'follow 40P01'} // 0, 0, "$name: no deadlock on the follower");
