@@ -270,6 +270,9 @@ drop_as_owner(Oid relid, const char *column, TimestampTz before, int limit)
 						  GUC_ACTION_SAVE, true, 0, false);
 		set_config_option("row_security", "off", PGC_USERSET, PGC_S_SESSION,
 						  GUC_ACTION_SAVE, true, 0, false);
+		/* by range of TIDs, so that other blocks are not read, or by an index */
+		set_config_option("enable_seqscan", "off", PGC_USERSET, PGC_S_SESSION,
+						  GUC_ACTION_SAVE, true, 0, false);
 		PushActiveSnapshot(GetTransactionSnapshot());
 		done = drop_from_table(&retention, limit);
 		PopActiveSnapshot();
