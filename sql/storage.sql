@@ -1,7 +1,7 @@
 -- ---- tables on compressed blocks: the access method pyro ----
 
 CREATE FUNCTION pyro_tableam_handler(internal) RETURNS table_am_handler
-	LANGUAGE C STRICT AS 'MODULE_PATHNAME';
+	LANGUAGE C STRICT PARALLEL RESTRICTED AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION pyro_tableam_handler(internal) IS 'handler of the access method pyro';
 
 CREATE ACCESS METHOD pyro TYPE TABLE HANDLER pyro_tableam_handler;
@@ -95,7 +95,7 @@ COMMENT ON PROCEDURE pyro.compact(regclass) IS
 -- the first DROP, the event trigger does.
 
 CREATE FUNCTION pyro.forget_dropped() RETURNS event_trigger
-	LANGUAGE C AS 'MODULE_PATHNAME', 'pyro_forget_dropped';
+	LANGUAGE C PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'pyro_forget_dropped';
 COMMENT ON FUNCTION pyro.forget_dropped() IS 'forgets the blocks of tables that were dropped';
 CREATE EVENT TRIGGER pyro_forget_dropped ON sql_drop EXECUTE FUNCTION pyro.forget_dropped();
 COMMENT ON EVENT TRIGGER pyro_forget_dropped IS 'forgets the blocks of tables that were dropped';
