@@ -13,7 +13,7 @@ COMMENT ON ACCESS METHOD pyro IS 'fresh rows in a heap, settled rows in compress
 -- (src/tableam/README.md).
 
 CREATE FUNCTION pyro.directory_is_empty() RETURNS boolean
-	PARALLEL SAFE
+	PARALLEL RESTRICTED
 	LANGUAGE C AS 'MODULE_PATHNAME', 'pyro_directory_is_empty';
 COMMENT ON FUNCTION pyro.directory_is_empty() IS 'true while the extension is made, else an error';
 
