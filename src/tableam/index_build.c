@@ -339,7 +339,7 @@ add_head_row(IndexBuild *build, HeapTuple tuple)
 		build->rows++;
 	else
 	{
-		TransactionId xid;
+		TransactionId xid = InvalidTransactionId;
 
 		while ((fate = head_row_fate(build, tuple, &xid)) == ROW_WAIT)
 		{
