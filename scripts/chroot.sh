@@ -6,7 +6,8 @@
 # A chroot is made once, with debootstrap from the mirror that apt uses here,
 # and kept in $PYRO_CHROOTS; remove its folder to have it made anew.  Commands
 # in it have mounts and processes of their own, which end with them, and write
-# to a folder outside, so that only packages change it.
+# to a folder outside, so that only packages change it, and what is kept of the
+# sources of PostgreSQL.
 
 chroots=${PYRO_CHROOTS:-/var/cache/pyro_ext}
 

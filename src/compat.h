@@ -124,7 +124,10 @@
 #define count_heap_update(rel) pgstat_count_heap_update(rel, false)
 #endif
 
-/* 18: the executor knows by itself whether a query runs only once */
+/*
+ * 18: the executor knows by itself whether a query runs only once; so do late
+ * minor versions before it, which ignore the argument
+ */
 #if PG_VERSION_NUM >= 180000
 #define EXECUTOR_RUN_ARGS QueryDesc *query, ScanDirection direction, uint64 count
 #define EXECUTOR_RUN_PASS query, direction, count
@@ -132,7 +135,7 @@
 #else
 #define EXECUTOR_RUN_ARGS QueryDesc *query, ScanDirection direction, uint64 count, bool once
 #define EXECUTOR_RUN_PASS query, direction, count, once
-#define executor_run_serially(query, once) ((once) = false)
+#define executor_run_serially(query, once) ((once) = false, (query)->already_executed = true)
 #endif
 
 /* 18: bitmap scans iterate and read ahead by themselves */

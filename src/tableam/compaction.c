@@ -195,9 +195,13 @@ compaction_add_block(Compaction *compaction, BlockBuilder *builder)
 static List *
 tables_to_compact(Oid relid)
 {
-	Relation	rel = table_open(relid, AccessShareLock);
+	Relation	rel = try_table_open(relid, AccessShareLock);
 	List	   *tables = list_make1_oid(relid);
 
+	if (rel == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("table with OID %u does not exist", relid)));
 	check_may_maintain(rel);
 	if (rel->rd_rel->relkind == RELKIND_PARTITIONED_TABLE)
 		tables = find_all_inheritors(relid, NoLock, NULL);

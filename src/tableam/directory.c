@@ -10,6 +10,7 @@
 #include "access/table.h"
 #include "access/xact.h"
 #include "miscadmin.h"
+#include "storage/procarray.h"
 #include "utils/fmgroids.h"
 #include "utils/snapmgr.h"
 #include "utils/xid8.h"
@@ -77,15 +78,16 @@ entry_from_tuple(HeapTuple tuple, TupleDesc desc)
 }
 
 /*
- * Did the row ever exist for others?  Of a transaction that failed, or has not
- * ended, SnapshotAny sees the row, but its payload may be gone or not yet there.
+ * Does the row exist for somebody?  SnapshotAny also sees those of transactions
+ * that failed, whose payload may be gone.
  */
 static bool
 is_real(HeapTuple tuple)
 {
 	TransactionId xmin = HeapTupleHeaderGetXmin(tuple->t_data);
 
-	return TransactionIdIsCurrentTransactionId(xmin) || TransactionIdDidCommit(xmin);
+	return TransactionIdIsCurrentTransactionId(xmin) || TransactionIdIsInProgress(xmin) ||
+		TransactionIdDidCommit(xmin);
 }
 
 static void

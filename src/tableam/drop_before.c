@@ -180,6 +180,7 @@ try_drop_block(Retention *retention, const BlockEntry *entry)
 	payload_delete(retention->rel, entry);
 	retention->storage.blocks--;
 	retention->storage.rows -= entry->rows;
+	retention->storage.dropped_rows += entry->rows;
 	retention->storage.bytes -= entry->payload_size;
 	return true;
 }
@@ -268,6 +269,9 @@ drop_as_owner(Oid relid, const char *column, TimestampTz before, int limit)
 		set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION,
 						  GUC_ACTION_SAVE, true, 0, false);
 		set_config_option("row_security", "off", PGC_USERSET, PGC_S_SESSION,
+						  GUC_ACTION_SAVE, true, 0, false);
+		/* by range of TIDs, so that other blocks are not read, or by an index */
+		set_config_option("enable_seqscan", "off", PGC_USERSET, PGC_S_SESSION,
 						  GUC_ACTION_SAVE, true, 0, false);
 		PushActiveSnapshot(GetTransactionSnapshot());
 		done = drop_from_table(&retention, limit);

@@ -24,7 +24,10 @@ typedef struct RowKey
 {
 	Oid			relid;
 	ItemPointerData tid;
+	uint16		padding;		/* is hashed too: always 0 */
 } RowKey;
+
+StaticAssertDecl(sizeof(RowKey) == 12, "RowKey has padding of its own");
 
 /* Where a row was before it came to its TID. */
 typedef struct Move
@@ -142,11 +145,8 @@ create_table(const char *name, Size entry_size)
 static RowKey
 row_key(Relation rel, const ItemPointerData *tid)
 {
-	RowKey		key;
+	RowKey		key = {.relid = RelationGetRelid(rel),.tid = *tid};
 
-	memset(&key, 0, sizeof(key));	/* padding is hashed too */
-	key.relid = RelationGetRelid(rel);
-	key.tid = *tid;
 	return key;
 }
 

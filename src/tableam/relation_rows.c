@@ -6,7 +6,9 @@
 
 #include "access/genam.h"
 #include "access/heapam.h"
+#include "access/relscan.h"
 #include "access/table.h"
+#include "access/tableam.h"
 #include "access/xact.h"
 #include "catalog/index.h"
 #include "catalog/namespace.h"
@@ -83,6 +85,17 @@ key_index_open(Relation table, bool other)
 	return found;
 }
 
+/*
+ * Serializable transactions conflict over the table's rows, not over ours, which
+ * are neighbours by chance.  No row is locked for reading where the scan looks at
+ * all of them and the snapshot is asked afterwards.
+ */
+static bool
+checks_afterwards(Snapshot snapshot)
+{
+	return IsolationIsSerializable() && (snapshot == NULL || IsMVCCSnapshot(snapshot));
+}
+
 bool
 own_scan_begin(OwnScan *scan, OwnTable table, bool by_other_key, Snapshot snapshot,
 			   int key_count, ScanKey keys)
@@ -91,6 +104,12 @@ own_scan_begin(OwnScan *scan, OwnTable table, bool by_other_key, Snapshot snapsh
 	if (scan->table == NULL)
 		return false;
 	scan->index = key_index_open(scan->table, by_other_key);
+	scan->snapshot = NULL;
+	if (checks_afterwards(snapshot))
+	{
+		scan->snapshot = RegisterSnapshot(snapshot != NULL ? snapshot : GetLatestSnapshot());
+		snapshot = SnapshotAny;
+	}
 	scan->scan = systable_beginscan_ordered(scan->table, scan->index, snapshot, key_count, keys);
 	return true;
 }
@@ -98,13 +117,21 @@ own_scan_begin(OwnScan *scan, OwnTable table, bool by_other_key, Snapshot snapsh
 HeapTuple
 own_scan_next(OwnScan *scan, ScanDirection direction)
 {
-	return systable_getnext_ordered(scan->scan, direction);
+	HeapTuple	tuple;
+
+	do
+		tuple = systable_getnext_ordered(scan->scan, direction);
+	while (tuple != NULL && scan->snapshot != NULL &&
+		   !table_tuple_satisfies_snapshot(scan->table, scan->scan->slot, scan->snapshot));
+	return tuple;
 }
 
 void
 own_scan_end(OwnScan *scan)
 {
 	systable_endscan_ordered(scan->scan);
+	if (scan->snapshot != NULL)
+		UnregisterSnapshot(scan->snapshot);
 	index_close(scan->index, AccessShareLock);
 	table_close(scan->table, AccessShareLock);
 }

@@ -46,6 +46,7 @@ typedef struct OwnScan
 	Relation	table;
 	Relation	index;
 	SysScanDesc scan;
+	Snapshot	snapshot;		/* to be asked of each row; or NULL */
 } OwnScan;
 
 bool		own_scan_begin(OwnScan *scan, OwnTable table, bool by_other_key, Snapshot snapshot,

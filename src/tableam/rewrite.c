@@ -11,17 +11,15 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
-#include "access/xloginsert.h"
 #include "catalog/pg_am_d.h"
 #include "catalog/pg_class.h"
 #include "catalog/toasting.h"
 #include "commands/defrem.h"
 #include "miscadmin.h"
-#include "storage/bufmgr.h"
-#include "storage/lmgr.h"
 #include "utils/syscache.h"
 
 #include "compat.h"
+#include "tableam/analyze.h"
 #include "tableam/callbacks.h"
 #include "tableam/heap_forward.h"
 #include "tableam/rewrite.h"
@@ -81,26 +79,6 @@ pyro_relation_copy_data(Relation rel, const RelFileLocator * locator)
 		storage_replace(&storage, tablespace, LOCATOR_NUMBER(locator));
 }
 
-/* Give an empty head a page. */
-static void
-extend_empty_head(Relation rel)
-{
-	Buffer		buffer;
-
-	if (RelationGetNumberOfBlocks(rel) > 0)
-		return;
-	LockRelationForExtension(rel, ExclusiveLock);
-	buffer = ReadBufferExtended(rel, MAIN_FORKNUM, P_NEW, RBM_ZERO_AND_LOCK, NULL);
-	START_CRIT_SECTION();
-	PageInit(BufferGetPage(buffer), BufferGetPageSize(buffer), 0);
-	MarkBufferDirty(buffer);
-	if (RelationNeedsWAL(rel))
-		log_newpage_buffer(buffer, true);
-	END_CRIT_SECTION();
-	UnlockReleaseBuffer(buffer);
-	UnlockRelationForExtension(rel, ExclusiveLock);
-}
-
 void
 pyro_relation_copy_for_cluster(Relation old_rel, Relation new_rel, Relation index, bool use_sort,
 							   TransactionId oldest_xmin, TransactionId *xid_cutoff,
@@ -136,7 +114,7 @@ pyro_relation_copy_for_cluster(Relation old_rel, Relation new_rel, Relation inde
 	blocks_copy(old_rel, new_rel, &block_rows, tuples_vacuumed);
 	*tuples += block_rows;
 	if (block_rows > 0)
-		extend_empty_head(new_rel);
+		head_keep_page(new_rel);
 }
 
 /* A table that may be compacted keeps its blocks there. */

@@ -68,6 +68,8 @@ pyro_scan_end(TableScanDesc base)
 	scan_pages_end(scan);
 	if (scan->pin)
 		block_pin_release(scan->pin);
+	if (scan->list_context)
+		MemoryContextDelete(scan->list_context);
 	if (base->rs_flags & SO_TEMP_SNAPSHOT)
 		UnregisterSnapshot(base->rs_snapshot);
 	pfree(scan);
@@ -89,8 +91,13 @@ pyro_scan_rescan(TableScanDesc base, struct ScanKeyData *keys, bool set_params,
 	scan->started = false;
 	scan->part = SCAN_BEFORE;
 	scan->block = -1;
-	if (!scan->blocks_first)
-		scan->blocks = NULL;	/* to be read again, after the head */
+	if (!scan->blocks_first && scan->blocks != NULL)
+	{
+		/* to be read again, after the head */
+		scan->blocks = NULL;
+		scan->marks = NULL;
+		MemoryContextReset(scan->list_context);
+	}
 }
 
 void
@@ -103,7 +110,10 @@ scan_load_blocks(PyroScan *scan)
 
 	if (scan->blocks != NULL)
 		return;
-	before = MemoryContextSwitchTo(scan->context);
+	if (scan->list_context == NULL)
+		scan->list_context = AllocSetContextCreate(scan->context, "pyro scan",
+												   ALLOCSET_SMALL_SIZES);
+	before = MemoryContextSwitchTo(scan->list_context);
 	id = storage_id(scan->base.rs_rd, scan->base.rs_snapshot);
 	scan->blocks = directory_read(id, scan->base.rs_snapshot);
 	set_block_row_tid(&first, 0, 0);
@@ -120,9 +130,10 @@ scan_load_blocks(PyroScan *scan)
 	if (scan->blocks->count > 0)
 	{
 		scan->marks = marks_read(id, &first, &last, scan->base.rs_snapshot);
-		if (scan->pin == NULL)
-			scan->pin = block_pin_create();
 	}
+	MemoryContextSwitchTo(scan->context);
+	if (scan->pin == NULL)
+		scan->pin = block_pin_create();
 	MemoryContextSwitchTo(before);
 }
 

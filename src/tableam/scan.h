@@ -31,6 +31,7 @@ typedef struct PyroScan
 	ScanPart	part;
 
 	/* the blocks, read when the scan comes to them */
+	MemoryContext list_context; /* of the two lists */
 	BlockList  *blocks;
 	MarkSet    *marks;
 	int			block;			/* index in blocks; -1 before the first */

@@ -213,6 +213,15 @@ pyro_tuple_lock(Relation rel, ItemPointer tid, Snapshot snapshot, TupleTableSlot
 	bool		traversed = false;
 	TM_Result	result;
 
+	/*
+	 * ExecCopySlot forgets the TID of a row that is not in a buffer, but its
+	 * tuple has it: logical replication asks so for rows that it found by a
+	 * sequential scan.
+	 */
+	if (!ItemPointerIsValid(&at) && !TTS_EMPTY(slot) && TTS_IS_BUFFERTUPLE(slot) &&
+		((BufferHeapTupleTableSlot *) slot)->base.tuple != NULL)
+		at = ((BufferHeapTupleTableSlot *) slot)->base.tuple->t_self;
+
 	for (;;)
 	{
 		result = lock_version(&request, &at, slot, tmfd);

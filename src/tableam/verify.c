@@ -289,7 +289,6 @@ check_blocks(Verification *verification)
 	int64		end = 0,
 				rows = 0,
 				bytes = 0;
-	bool		complete = true;
 
 	verification->blocks = palloc(Max(count, 1) * sizeof(KnownBlock));
 	for (int i = 0; i < count; i++)
@@ -310,13 +309,12 @@ check_blocks(Verification *verification)
 			rows += block->rows;
 			bytes += check.entry->payload_size;
 		}
-		else
-			complete = false;
 		MemoryContextSwitchTo(before);
 		MemoryContextReset(block_context);
 	}
 	MemoryContextDelete(block_context);
-	if (complete)
+	verification->knows_all_blocks = verification->block_count == count;
+	if (verification->knows_all_blocks)
 		check_totals(verification, count, rows, bytes);
 }
 
@@ -355,7 +353,7 @@ check_marks(Verification *verification)
 		OffsetNumber offset = ItemPointerGetOffsetNumberNoCheck(&mark->row_tid);
 
 		CHECK_FOR_INTERRUPTS();
-		if (block == NULL || offset < 1 || offset > BLOCK_PAGE_ROWS ||
+		if (block == NULL ? verification->knows_all_blocks : offset < 1 || offset > BLOCK_PAGE_ROWS ||
 			tid_block_row(&mark->row_tid, block->first_vpage) >= block->rows)
 			verify_report(verification, "table \"%s\": the mark on (%u,%u) has no row", name, page,
 						  offset);

@@ -27,6 +27,7 @@ typedef struct Verification
 	Storage		storage;		/* id NO_STORAGE if there is none */
 	int			block_count;
 	KnownBlock *blocks;			/* by first_vpage */
+	bool		knows_all_blocks;
 	MarkSet    *marks;
 } Verification;
 

@@ -285,8 +285,7 @@ check_index(Verification *verification, Relation index, Tuplesortstate *rows)
 
 	/* other access methods may list a row more than once */
 	if (check.repeated > 0 &&
-		(access_method == BTREE_AM_OID || access_method == GIST_AM_OID ||
-		 access_method == SPGIST_AM_OID))
+		(access_method == BTREE_AM_OID || access_method == GIST_AM_OID))
 		report_repeated(&check);
 }
 
