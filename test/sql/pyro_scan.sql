@@ -155,8 +155,11 @@ SELECT compare('Parallel Bitmap Heap Scan', 'SELECT count(*), sum(id) FROM twins
 CALL scan_by('indexscan');
 SELECT compare('Parallel Index Scan', 'SELECT count(*), sum(id), count(s) FROM twins WHERE id BETWEEN 100 AND 22000');
 BEGIN ISOLATION LEVEL SERIALIZABLE;
+SELECT compare('Parallel Index Scan', 'SELECT count(*), sum(id), count(s) FROM twins WHERE id BETWEEN 100 AND 22000');
 CALL scan_by('bitmapscan');
-SELECT compare('Bitmap Heap Scan', 'SELECT * FROM twins WHERE k BETWEEN 100 AND 800');
+SELECT compare('Parallel Bitmap Heap Scan', 'SELECT count(*), sum(id) FROM twins WHERE k BETWEEN 100 AND 800');
+CALL scan_by('seqscan');
+SELECT compare('Parallel Seq Scan', 'SELECT count(*), sum(id) FROM twins WHERE k BETWEEN 100 AND 800');
 COMMIT;
 SET max_parallel_workers_per_gather = 0;
 
