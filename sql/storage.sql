@@ -1,31 +1,42 @@
 -- ---- tables on compressed blocks: the access method pyro ----
 
 CREATE FUNCTION pyro_tableam_handler(internal) RETURNS table_am_handler
-	LANGUAGE C STRICT AS 'MODULE_PATHNAME';
+	LANGUAGE C STRICT PARALLEL RESTRICTED AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION pyro_tableam_handler(internal) IS 'handler of the access method pyro';
 
 CREATE ACCESS METHOD pyro TYPE TABLE HANDLER pyro_tableam_handler;
 COMMENT ON ACCESS METHOD pyro IS 'fresh rows in a heap, settled rows in compressed blocks';
 
 -- The directory: written by the access method alone, never by SQL, and never
--- published (src/tableam/README.md).
+-- published.  Publications FOR ALL TABLES leave out materialized views only, so
+-- that is what these are; whoever refreshes them is refused
+-- (src/tableam/README.md).
 
-CREATE TABLE pyro.storage (
-	storage_id	pg_catalog.int8 GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-	relid		pg_catalog.oid NOT NULL,
-	reltablespace pg_catalog.oid NOT NULL,
-	relfilenumber pg_catalog.oid NOT NULL,
-	next_vpage	pg_catalog.int8 NOT NULL,
-	blocks		pg_catalog.int8 NOT NULL,
-	rows		pg_catalog.int8 NOT NULL,
-	bytes		pg_catalog.int8 NOT NULL,
-	dropped_rows pg_catalog.int8 NOT NULL,
-	rewritten	pg_catalog.xid8,
-	UNIQUE (reltablespace, relfilenumber)
-) USING heap WITH (autovacuum_vacuum_scale_factor = 0.02);
-ALTER TABLE pyro.storage REPLICA IDENTITY NOTHING;
+CREATE FUNCTION pyro.directory_is_empty() RETURNS boolean
+	PARALLEL RESTRICTED
+	LANGUAGE C AS 'MODULE_PATHNAME', 'pyro_directory_is_empty';
+COMMENT ON FUNCTION pyro.directory_is_empty() IS 'true while the extension is made, else an error';
+
+CREATE SEQUENCE pyro.storage_storage_id_seq;
+REVOKE ALL ON SEQUENCE pyro.storage_storage_id_seq FROM PUBLIC;
+COMMENT ON SEQUENCE pyro.storage_storage_id_seq IS 'ids of storages';
+
+CREATE MATERIALIZED VIEW pyro.storage USING heap WITH (autovacuum_vacuum_scale_factor = 0.02) AS
+	SELECT NULL::pg_catalog.int8 AS storage_id,
+		NULL::pg_catalog.oid AS relid,
+		NULL::pg_catalog.oid AS reltablespace,
+		NULL::pg_catalog.oid AS relfilenumber,
+		NULL::pg_catalog.int8 AS next_vpage,
+		NULL::pg_catalog.int8 AS blocks,
+		NULL::pg_catalog.int8 AS rows,
+		NULL::pg_catalog.int8 AS bytes,
+		NULL::pg_catalog.int8 AS dropped_rows,
+		NULL::pg_catalog.xid8 AS rewritten
+	WHERE NOT pyro.directory_is_empty();
+CREATE UNIQUE INDEX ON pyro.storage (storage_id);
+CREATE UNIQUE INDEX ON pyro.storage (reltablespace, relfilenumber);
 REVOKE ALL ON pyro.storage FROM PUBLIC;
-COMMENT ON TABLE pyro.storage IS 'files of tables that have blocks';
+COMMENT ON MATERIALIZED VIEW pyro.storage IS 'files of tables that have blocks';
 COMMENT ON COLUMN pyro.storage.storage_id IS 'on which blocks and marks hang';
 COMMENT ON COLUMN pyro.storage.relid IS 'the table';
 COMMENT ON COLUMN pyro.storage.reltablespace IS 'as in pg_class';
@@ -37,23 +48,22 @@ COMMENT ON COLUMN pyro.storage.bytes IS 'bytes of payload';
 COMMENT ON COLUMN pyro.storage.dropped_rows IS 'rows of dropped blocks, left in the indexes';
 COMMENT ON COLUMN pyro.storage.rewritten IS 'who copied the blocks from another file';
 
-CREATE TABLE pyro.block (
-	storage_id	pg_catalog.int8 NOT NULL,
-	first_vpage	pg_catalog.int8 NOT NULL,
-	rows		pg_catalog.int4 NOT NULL,
-	format		pg_catalog.int2 NOT NULL,
-	created		pg_catalog.xid8 NOT NULL,
-	payload		pg_catalog.oid NOT NULL,
-	payload_size pg_catalog.int8 NOT NULL,
-	raw_size	pg_catalog.int8 NOT NULL,
-	streams		pg_catalog.bytea NOT NULL,
-	zones		pg_catalog.bytea NOT NULL,
-	PRIMARY KEY (storage_id, first_vpage)
-) USING heap WITH (autovacuum_vacuum_scale_factor = 0.02);
-ALTER TABLE pyro.block REPLICA IDENTITY NOTHING;
-ALTER TABLE pyro.block ALTER streams SET STORAGE MAIN, ALTER zones SET STORAGE MAIN;
+CREATE MATERIALIZED VIEW pyro.block USING heap WITH (autovacuum_vacuum_scale_factor = 0.02) AS
+	SELECT NULL::pg_catalog.int8 AS storage_id,
+		NULL::pg_catalog.int8 AS first_vpage,
+		NULL::pg_catalog.int4 AS rows,
+		NULL::pg_catalog.int2 AS format,
+		NULL::pg_catalog.xid8 AS created,
+		NULL::pg_catalog.oid AS payload,
+		NULL::pg_catalog.int8 AS payload_size,
+		NULL::pg_catalog.int8 AS raw_size,
+		NULL::pg_catalog.bytea AS streams,
+		NULL::pg_catalog.bytea AS zones
+	WHERE NOT pyro.directory_is_empty();
+CREATE UNIQUE INDEX ON pyro.block (storage_id, first_vpage);
+ALTER MATERIALIZED VIEW pyro.block ALTER streams SET STORAGE MAIN, ALTER zones SET STORAGE MAIN;
 REVOKE ALL ON pyro.block FROM PUBLIC;
-COMMENT ON TABLE pyro.block IS 'blocks, each with the streams of its payload';
+COMMENT ON MATERIALIZED VIEW pyro.block IS 'blocks, each with the streams of its payload';
 COMMENT ON COLUMN pyro.block.storage_id IS 'whose it is';
 COMMENT ON COLUMN pyro.block.first_vpage IS 'where its TIDs begin';
 COMMENT ON COLUMN pyro.block.rows IS 'number of rows, marked ones included';
@@ -65,15 +75,14 @@ COMMENT ON COLUMN pyro.block.raw_size IS 'bytes of the rows before encoding';
 COMMENT ON COLUMN pyro.block.streams IS 'where the streams lie in the payload';
 COMMENT ON COLUMN pyro.block.zones IS 'smallest and largest values of columns';
 
-CREATE TABLE pyro.block_delete (
-	storage_id	pg_catalog.int8 NOT NULL,
-	row_tid		pg_catalog.tid NOT NULL,
-	new_tid		pg_catalog.tid,
-	PRIMARY KEY (storage_id, row_tid)
-) USING heap WITH (autovacuum_vacuum_scale_factor = 0.02);
-ALTER TABLE pyro.block_delete REPLICA IDENTITY NOTHING;
+CREATE MATERIALIZED VIEW pyro.block_delete USING heap WITH (autovacuum_vacuum_scale_factor = 0.02) AS
+	SELECT NULL::pg_catalog.int8 AS storage_id,
+		NULL::pg_catalog.tid AS row_tid,
+		NULL::pg_catalog.tid AS new_tid
+	WHERE NOT pyro.directory_is_empty();
+CREATE UNIQUE INDEX ON pyro.block_delete (storage_id, row_tid);
 REVOKE ALL ON pyro.block_delete FROM PUBLIC;
-COMMENT ON TABLE pyro.block_delete IS 'rows of blocks that were deleted or updated';
+COMMENT ON MATERIALIZED VIEW pyro.block_delete IS 'rows of blocks that were deleted or updated';
 COMMENT ON COLUMN pyro.block_delete.storage_id IS 'whose it is';
 COMMENT ON COLUMN pyro.block_delete.row_tid IS 'the row';
 COMMENT ON COLUMN pyro.block_delete.new_tid IS 'its new version in the head; NULL if deleted';
@@ -87,7 +96,7 @@ COMMENT ON PROCEDURE pyro.compact(regclass) IS
 -- the first DROP, the event trigger does.
 
 CREATE FUNCTION pyro.forget_dropped() RETURNS event_trigger
-	LANGUAGE C AS 'MODULE_PATHNAME', 'pyro_forget_dropped';
+	LANGUAGE C PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'pyro_forget_dropped';
 COMMENT ON FUNCTION pyro.forget_dropped() IS 'forgets the blocks of tables that were dropped';
 CREATE EVENT TRIGGER pyro_forget_dropped ON sql_drop EXECUTE FUNCTION pyro.forget_dropped();
 COMMENT ON EVENT TRIGGER pyro_forget_dropped IS 'forgets the blocks of tables that were dropped';

@@ -10,9 +10,11 @@ CROSS JOIN LATERAL
 WHERE d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass
   AND d.deptype = 'e'
   AND e.extname = 'pyro_ext'
-  -- array types come by themselves, and are members since PostgreSQL 17
+  -- array types and row types of tables come by themselves, and are members
+  -- since PostgreSQL 17
   AND NOT EXISTS (SELECT FROM pg_catalog.pg_type t
+                  LEFT JOIN pg_catalog.pg_class r ON r.oid = t.typrelid
                   WHERE d.classid = 'pg_catalog.pg_type'::pg_catalog.regclass
-                    AND t.typarray = d.objid)
+                    AND (t.typarray = d.objid OR t.oid = d.objid AND r.relkind <> 'c'))
   AND (c.comment IS NULL OR length(c.comment) > 80 OR c.comment ~ '\.$')
 ORDER BY 1;

@@ -244,6 +244,13 @@ drop_from_table(Retention *retention, int limit)
 	return true;
 }
 
+/* Change a setting up to the end of the guc level. */
+static void
+set_local(const char *name, const char *value)
+{
+	set_config_option(name, value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+}
+
 /*
  * Become the owner of a table and do its part.  What the owner's functions
  * find may not depend on the caller's search path.
@@ -266,13 +273,16 @@ drop_as_owner(Oid relid, const char *column, TimestampTz before, int limit)
 		SetUserIdAndSecContext(retention.rel->rd_rel->relowner,
 							   save_context | SECURITY_RESTRICTED_OPERATION);
 		guc_level = NewGUCNestLevel();
-		set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION,
-						  GUC_ACTION_SAVE, true, 0, false);
-		set_config_option("row_security", "off", PGC_USERSET, PGC_S_SESSION,
-						  GUC_ACTION_SAVE, true, 0, false);
-		/* by range of TIDs, so that other blocks are not read, or by an index */
-		set_config_option("enable_seqscan", "off", PGC_USERSET, PGC_S_SESSION,
-						  GUC_ACTION_SAVE, true, 0, false);
+		set_local("search_path", "pg_catalog, pg_temp");
+		set_local("row_security", "off");
+
+		/*
+		 * By range of TIDs, so that other blocks are not read, or by an
+		 * index. Foreign keys' queries may have to read tables in sequence
+		 * all the same; they then look too expensive not to be compiled.
+		 */
+		set_local("enable_seqscan", "off");
+		set_local("jit", "off");
 		PushActiveSnapshot(GetTransactionSnapshot());
 		done = drop_from_table(&retention, limit);
 		PopActiveSnapshot();

@@ -5,8 +5,10 @@
 #include "postgres.h"
 
 #include "access/heapam.h"
+#include "access/heaptoast.h"
 #include "access/htup_details.h"
 #include "access/sysattr.h"
+#include "access/xact.h"
 #include "catalog/catalog.h"
 #include "catalog/pg_class.h"
 #include "executor/tuptable.h"
@@ -67,6 +69,10 @@ insert_and_delete(Relation rel, HeapTuple tuple, CommandId cid)
 	TM_Result	result;
 
 	heap_insert(rel, tuple, cid, HEAP_INSERT_NO_LOGICAL, NULL);
+
+	/* its TOAST values are of the current command, and deleted by it as well */
+	if (tuple->t_len > TOAST_TUPLE_THRESHOLD)
+		CommandCounterIncrement();
 
 	/* heap deletes only what an earlier command inserted */
 	result = heap_delete(rel, &tuple->t_self, cid + 1, InvalidSnapshot, true, &tmfd, false);

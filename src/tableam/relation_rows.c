@@ -12,10 +12,12 @@
 #include "access/xact.h"
 #include "catalog/index.h"
 #include "catalog/namespace.h"
+#include "commands/extension.h"
 #include "miscadmin.h"
 #include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
 
+#include "pyro_ext.h"
 #include "tableam/relation_rows.h"
 
 static const char *const table_names[] = {
@@ -59,7 +61,7 @@ own_tables_complete(void)
 	return true;
 }
 
-/* Open the primary key's index, or else the other one. */
+/* Open the index that begins with the first column, or else the other one. */
 static Relation
 key_index_open(Relation table, bool other)
 {
@@ -71,7 +73,7 @@ key_index_open(Relation table, bool other)
 	{
 		Relation	index = index_open(lfirst_oid(cell), AccessShareLock);
 
-		if (found == NULL && index->rd_index->indisprimary != other)
+		if (found == NULL && (index->rd_index->indkey.values[0] != 1) == other)
 			found = index;
 		else
 			index_close(index, AccessShareLock);
@@ -190,4 +192,18 @@ own_row_try_delete(Relation table, ItemPointer tid)
 
 	return heap_delete(table, tid, GetCurrentCommandId(true), InvalidSnapshot, true, &tmfd,
 					   false) == TM_Ok;
+}
+
+/* ---- how the tables come to be ---- */
+
+PYRO_FUNCTION(pyro_directory_is_empty);
+Datum
+pyro_directory_is_empty(PG_FUNCTION_ARGS)
+{
+	if (!creating_extension)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("the directory of blocks cannot be refreshed"),
+				 errdetail("The materialized views of schema pyro hold what the access method wrote there.")));
+	PG_RETURN_BOOL(true);
 }

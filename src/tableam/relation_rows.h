@@ -2,9 +2,10 @@
  * relation_rows.h
  *	  The extension's own tables in schema pyro, and how their rows are written.
  *
- * They are plain heap tables that are never published: rows are written with
- * HEAP_INSERT_NO_LOGICAL and deleted without replica identity.  A changed row
- * is a deleted and an inserted one, since an update would be decoded.
+ * They are materialized views in name, since only these are left out of
+ * publications FOR ALL TABLES, whose subscribers would copy the rows; nothing
+ * else about them is.  Rows are written with HEAP_INSERT_NO_LOGICAL.  A changed
+ * row is a deleted and an inserted one, since an update would be decoded.
  */
 #ifndef PYRO_RELATION_ROWS_H
 #define PYRO_RELATION_ROWS_H
@@ -35,7 +36,8 @@ Relation	own_table_open(OwnTable table, LOCKMODE lockmode);
 bool		own_tables_complete(void);
 
 /*
- * Begin an ordered scan by the primary key, or by the other unique key.
+ * Begin an ordered scan by the key that begins with the first column, or by the
+ * other unique key.
  *
  * The keys' attribute numbers are those of the table's columns.  A NULL
  * snapshot means a fresh one.  False, and nothing to end, if the table does not

@@ -32,7 +32,6 @@ my $clients = 4;
 my $statements = $ENV{PYRO_TEST_STATEMENTS} // ($full ? 20_000 : 1600);
 my $pool = 400;
 my $phase = 0;
-my $am = $ENV{PYRO_TEST_AM} // 'pyro';
 
 note "PYRO_TEST_SEED=$seed";
 
@@ -59,9 +58,9 @@ $node->safe_psql(
 	CREATE FUNCTION big(seed int, n int) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS
 		\$\$ SELECT string_agg(md5((1000 * seed + i)::text), '') FROM generate_series(1, n) i \$\$;
 	CREATE TABLE h $columns USING heap;
-	CREATE TABLE p $columns USING $am;
+	CREATE TABLE p $columns USING pyro;
 	CREATE TABLE hc @{[sprintf $child, 'h']} USING heap;
-	CREATE TABLE pc @{[sprintf $child, 'p']} USING $am;
+	CREATE TABLE pc @{[sprintf $child, 'p']} USING pyro;
 	CREATE INDEX ON h (k, id);
 	CREATE INDEX p_k ON p (k, id);
 	CREATE INDEX ON h USING gin (j);
@@ -87,7 +86,6 @@ $node->safe_psql('postgres', "CREATE TRIGGER once AFTER INSERT OR UPDATE OR DELE
 my $amcheck = $node->safe_psql('postgres', q{SELECT count(*) FROM pg_available_extensions WHERE name = 'amcheck'});
 $node->safe_psql('postgres', 'CREATE EXTENSION amcheck') if $amcheck;
 
-PyroSession::stand_in($node);
 
 my $files = $node->basedir . '/twin';
 mkdir $files;
@@ -696,6 +694,10 @@ sub run_phase
 	cmp_ok($counts->{statements} // 0, '>=', $statements / 2, "$name: $statements/2 statements");
 	cmp_ok($counts->{'compact rounds'} // 0, '>', 0, "$name: compaction went on");
 	cmp_ok($node->safe_psql('postgres', 'SELECT count(*) FROM pyro.block'), '>', 1, "$name: there are blocks");
+	# above READ COMMITTED a compaction in between is a reason to fail, but a
+	# rare one; to SERIALIZABLE the follower is as good a place as any
+	my %share = ('READ COMMITTED' => 0, 'REPEATABLE READ' => 0.1, 'SERIALIZABLE' => 0.25);
+	cmp_ok($counts->{'follow 40001'} // 0, '<=', $share{$isolation} * ($counts->{transactions} + 20), "$name: few failures to serialize on the follower");
 	# the follower waits for nobody but compaction
 	is($counts->{'follow 40P01'} // 0, 0, "$name: no deadlock on the follower");
 	return;
@@ -708,7 +710,7 @@ check('at the beginning');
 
 my @between = (
 	'VACUUM FULL p', 'CLUSTER p USING p_k', 'TRUNCATE h, p, hc, pc, hl, pl',
-	"ALTER TABLE p SET ACCESS METHOD heap; ALTER TABLE p SET ACCESS METHOD $am",
+	"ALTER TABLE p SET ACCESS METHOD heap; ALTER TABLE p SET ACCESS METHOD pyro",
 	'BEGIN; TRUNCATE h, p CASCADE; INSERT INTO p (id, k, ts) VALUES (0, 0, now()); ROLLBACK', 'REINDEX DATABASE postgres');
 foreach my $isolation ('READ COMMITTED', 'REPEATABLE READ', 'SERIALIZABLE')
 {

@@ -19,7 +19,6 @@ use Time::HiRes qw(sleep);
 my $seed = $ENV{PYRO_TEST_SEED} // int(rand(1_000_000));
 my $moments = $ENV{PYRO_TEST_MOMENTS} // ($ENV{PYRO_TEST_FULL} ? 100 : 10);
 my $clients = 3;
-my $am = $ENV{PYRO_TEST_AM} // 'pyro';
 
 note "PYRO_TEST_SEED=$seed";
 srand($seed);
@@ -41,9 +40,8 @@ $node->safe_psql(
 	CREATE EXTENSION pyro_ext;
 	CREATE FUNCTION big(seed bigint, n int) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS
 		\$\$ SELECT coalesce(string_agg(md5((1000 * seed + i)::text), ''), '') FROM generate_series(1, n) i \$\$;
-	CREATE TABLE p (id bigint PRIMARY KEY, version int NOT NULL, t text NOT NULL, prof profile) USING $am;
+	CREATE TABLE p (id bigint PRIMARY KEY, version int NOT NULL, t text NOT NULL, prof profile) USING pyro;
 	CREATE INDEX p_version ON p (version, id)});
-PyroSession::stand_in($node);
 my $amcheck = $node->safe_psql('postgres', q{SELECT count(*) FROM pg_available_extensions WHERE name = 'amcheck'});
 $node->safe_psql('postgres', 'CREATE EXTENSION amcheck') if $amcheck;
 

@@ -17,7 +17,6 @@ use Test::More;
 use Time::HiRes qw(sleep);
 
 my $rounds = $ENV{PYRO_TEST_FULL} ? 60 : 8;
-my $am = $ENV{PYRO_TEST_AM} // 'pyro';
 my $seed = $ENV{PYRO_TEST_SEED} // int(rand(1_000_000));
 note "PYRO_TEST_SEED=$seed";
 srand($seed);
@@ -41,11 +40,10 @@ $primary->safe_psql(
 	CREATE FUNCTION big(seed int, n int) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS
 		\$\$ SELECT string_agg(md5((1000 * seed + i)::text), '') FROM generate_series(1, n) i \$\$;
 	CREATE TABLE h $columns USING heap;
-	CREATE TABLE p $columns USING $am;
+	CREATE TABLE p $columns USING pyro;
 	CREATE INDEX h_k ON h (k, id);
 	CREATE INDEX p_k ON p (k, id);
 	CREATE INDEX p_prof ON p USING hash (prof)});
-PyroSession::stand_in($primary);
 
 my $contents = q{SELECT count(*), sum(k), md5(string_agg(concat_ws('|', id, k, ts, md5(t), prof), ',' ORDER BY id)) FROM };
 my %ways = (
@@ -231,7 +229,7 @@ $primary->command_ok([ 'pg_dump', '--format', 'custom', '--file', $dump, $primar
 $primary->safe_psql('template1', 'CREATE DATABASE restored TEMPLATE template0');
 $primary->command_ok([ 'pg_restore', '--exit-on-error', '--dbname', $primary->connstr('restored'), $dump ], 'pg_restore');
 check($primary, 'restored', 'restored', $final);
-is($primary->safe_psql('restored', q{SELECT amname FROM pg_class c JOIN pg_am a ON a.oid = c.relam WHERE c.relname = 'p'}), $am, 'restored: the access method');
+is($primary->safe_psql('restored', q{SELECT amname FROM pg_class c JOIN pg_am a ON a.oid = c.relam WHERE c.relname = 'p'}), 'pyro', 'restored: the access method');
 goes_on($primary, 'restored', 'restored');
 
 # All that is on the standbys as well; one of them becomes the primary.

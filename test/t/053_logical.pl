@@ -4,16 +4,11 @@
 use strict;
 use warnings;
 
-use FindBin;
-use lib $FindBin::RealBin;
-
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
-use PyroSession;
 use Test::More;
 
 my $rounds = $ENV{PYRO_TEST_FULL} ? 60 : 6;
-my $am = $ENV{PYRO_TEST_AM} // 'pyro';
 my $seed = $ENV{PYRO_TEST_SEED} // int(rand(1_000_000));
 note "PYRO_TEST_SEED=$seed";
 srand($seed);
@@ -32,16 +27,15 @@ foreach my $name (qw(publisher subscriber))
 		CREATE EXTENSION pyro_ext;
 		CREATE FUNCTION big(seed int, n int) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS
 			\$\$ SELECT string_agg(md5((1000 * seed + i)::text), '') FROM generate_series(1, n) i \$\$;
-		CREATE TABLE keyed (id int PRIMARY KEY, k int, t text, prof profile) USING $am;
-		CREATE TABLE whole (id int, k int, t text) USING $am;
+		CREATE TABLE keyed (id int PRIMARY KEY, k int, t text, prof profile) USING pyro;
+		CREATE TABLE whole (id int, k int, t text) USING pyro;
 		ALTER TABLE whole REPLICA IDENTITY FULL;
-		CREATE TABLE indexed (id int, k int NOT NULL, n int NOT NULL, t text) USING $am;
+		CREATE TABLE indexed (id int, k int NOT NULL, n int NOT NULL, t text) USING pyro;
 		CREATE UNIQUE INDEX indexed_unique ON indexed (n, k);
 		ALTER TABLE indexed REPLICA IDENTITY USING INDEX indexed_unique;
 		CREATE TABLE parted (id int, k int, t text, PRIMARY KEY (id, k)) PARTITION BY RANGE (k);
-		CREATE TABLE parted_low PARTITION OF parted FOR VALUES FROM (0) TO (500) USING $am;
-		CREATE TABLE parted_high PARTITION OF parted FOR VALUES FROM (500) TO (1000) USING $am});
-	PyroSession::stand_in($node);
+		CREATE TABLE parted_low PARTITION OF parted FOR VALUES FROM (0) TO (500) USING pyro;
+		CREATE TABLE parted_high PARTITION OF parted FOR VALUES FROM (500) TO (1000) USING pyro});
 }
 my ($publisher, $subscriber) = @nodes{qw(publisher subscriber)};
 my @tables = qw(keyed whole indexed parted_low parted_high);

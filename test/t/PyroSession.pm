@@ -60,29 +60,4 @@ sub finish
 	return;
 }
 
-# Stands in for what is not there yet.
-sub stand_in
-{
-	my ($node) = @_;
-	$node->safe_psql('postgres', q{DO $$ BEGIN ALTER EXTENSION pyro_ext DROP PROCEDURE pyro.compact(regclass); DROP PROCEDURE pyro.compact(regclass);
-		IF to_regproc('pyro.verify') IS NOT NULL THEN ALTER EXTENSION pyro_ext DROP FUNCTION pyro.verify(regclass); DROP FUNCTION pyro.verify(regclass); END IF; END $$})
-	  if ($ENV{PYRO_TEST_AM} // '') eq 'heap';
-	$node->safe_psql('postgres', q{
-		CREATE SCHEMA IF NOT EXISTS pyro;
-		DO $do$ BEGIN
-			IF to_regproc('pyro.compact') IS NULL THEN
-				CREATE PROCEDURE pyro.compact(regclass) LANGUAGE plpgsql AS $$ BEGIN COMMIT; PERFORM pg_sleep(0.005); END $$;
-			END IF;
-			IF to_regproc('pyro.verify') IS NULL THEN
-				CREATE FUNCTION pyro.verify(regclass) RETURNS SETOF text LANGUAGE sql AS $$ SELECT 'x' WHERE false $$;
-			END IF;
-			IF to_regclass('pyro.block') IS NULL THEN
-				CREATE TABLE pyro.storage (x int);
-				CREATE TABLE pyro.block (x int);
-				CREATE TABLE pyro.block_delete (x int);
-			END IF;
-		END $do$});
-	return;
-}
-
 1;
