@@ -13,6 +13,7 @@
 
 #include "access/heapam.h"
 #include "access/genam.h"
+#include "access/heaptoast.h"
 #include "access/htup_details.h"
 #include "access/xloginsert.h"
 #include "catalog/pg_class.h"
@@ -45,6 +46,9 @@
 #define SAMPLE_BLOCKS		300
 #define SAMPLE_BLOCK_BYTES	((double) 2 * 1024 * 1024 * 1024)
 #define SAMPLE_ROW_BYTES	((double) 256 * 1024 * 1024)
+
+/* From how many pages of the head on its density counts. */
+#define LEAST_KNOWN_PAGES	10
 
 /* ANALYZE wants 300 rows for each bucket of a histogram. */
 #define ROWS_PER_TARGET		300
@@ -294,7 +298,8 @@ rows_per_page(Relation rel, int32 *attr_widths)
  * Estimate the rows of the head.
  *
  * pg_class has its pages, but the rows of the whole table.  What was moved
- * into blocks since then has not changed these.
+ * into blocks since then has not changed these.  A head of a few pages says
+ * little about those that come.
  */
 static double
 estimate_head_rows(Relation rel, int32 *attr_widths, double block_rows)
@@ -302,15 +307,15 @@ estimate_head_rows(Relation rel, int32 *attr_widths, double block_rows)
 	double		pages = RelationGetNumberOfBlocks(rel);
 	double		known_pages = rel->rd_rel->relpages;
 	double		known_rows = Max(rel->rd_rel->reltuples - block_rows, 0);
-	double		new_pages = Max(pages - known_pages, 0);
+	double		density;
 
 	if (rel->rd_rel->reltuples < 0 || known_pages <= 0)
 		return rint(rows_per_page(rel, attr_widths) * pages);
-	if (pages < known_pages)
-		known_rows *= pages / known_pages;
-	return rint(known_rows +
-				new_pages * (known_rows > 0 ? known_rows / known_pages :
-							 rows_per_page(rel, attr_widths)));
+	if (pages <= known_pages)
+		return rint(known_rows * pages / known_pages);
+	density = known_pages < LEAST_KNOWN_PAGES || known_rows == 0 ?
+		rows_per_page(rel, attr_widths) : known_rows / known_pages;
+	return rint(known_rows + (pages - known_pages) * density);
 }
 
 void
@@ -373,7 +378,10 @@ current_class_row(Oid relid)
 	return tuple;
 }
 
-/* Set reltuples of a table or index in place, and leave the rest. */
+/*
+ * Set reltuples of a table or index in place, and leave the rest, but for a
+ * page that head_keep_page added.
+ */
 static void
 set_reltuples(Relation rel, double tuples)
 {
@@ -381,6 +389,7 @@ set_reltuples(Relation rel, double tuples)
 	FormData_pg_class class = *(Form_pg_class) GETSTRUCT(tuple);
 
 	ReleaseSysCache(tuple);
+	class.relpages = Max(class.relpages, 1);
 	COMPAT_VAC_UPDATE_RELSTATS(rel, &class, tuples);
 }
 

@@ -85,7 +85,8 @@ may_restart_bitmap_scans(QueryDesc *query)
 {
 	ListCell   *cell;
 
-	if (query->operation == CMD_SELECT && query->plannedstmt->rowMarks == NIL)
+	if (query->operation == CMD_SELECT && query->plannedstmt->rowMarks == NIL &&
+		!query->plannedstmt->hasModifyingCTE)
 		return false;
 	foreach(cell, query->estate->es_subplanstates)
 		if (has_own_bitmap_scan(lfirst(cell), NULL))

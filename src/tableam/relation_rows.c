@@ -109,7 +109,10 @@ own_scan_begin(OwnScan *scan, OwnTable table, bool by_other_key, Snapshot snapsh
 	scan->snapshot = NULL;
 	if (checks_afterwards(snapshot))
 	{
-		scan->snapshot = RegisterSnapshot(snapshot != NULL ? snapshot : GetLatestSnapshot());
+		/* the newest one, which parallel queries, too, can take */
+		if (snapshot == NULL)
+			snapshot = GetCatalogSnapshot(RelationGetRelid(scan->table));
+		scan->snapshot = RegisterSnapshot(snapshot);
 		snapshot = SnapshotAny;
 	}
 	scan->scan = systable_beginscan_ordered(scan->table, scan->index, snapshot, key_count, keys);
