@@ -18,6 +18,7 @@
 #include "tableam/heap_forward.h"
 #include "tableam/moved_rows.h"
 #include "tableam/redirect.h"
+#include "tableam/row_context.h"
 #include "tableam/scan.h"
 #include "tableam/storage.h"
 
@@ -152,10 +153,10 @@ pyro_index_delete_tuples(Relation rel, TM_IndexDeleteOp *delstate)
 static bool
 fetch_block_row(Relation rel, const ItemPointerData *tid, Snapshot snapshot, TupleTableSlot *slot)
 {
-	BlockReader *reader = block_reader_create(rel);
-	bool		found = block_reader_fetch(reader, tid, snapshot, slot, NULL);
+	MemoryContext before = row_context_begin();
+	bool		found = block_reader_fetch(block_reader_create(rel), tid, snapshot, slot, NULL);
 
-	block_reader_free(reader);
+	row_context_end(before);
 	return found;
 }
 
