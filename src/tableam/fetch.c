@@ -37,6 +37,10 @@ pyro_index_fetch_begin(Relation rel)
 {
 	PyroIndexFetch *fetch = palloc0(sizeof(PyroIndexFetch));
 
+	/* an index that was made anew lacks rows that an older snapshot sees */
+	if (ActiveSnapshotSet())
+		storage_id(rel, GetActiveSnapshot());
+
 	fetch->base.rel = rel;
 	fetch->head = heap_routine()->index_fetch_begin(rel);
 	fetch->context = CurrentMemoryContext;
