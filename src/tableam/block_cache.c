@@ -227,11 +227,11 @@ end_stream(StreamContext *context)
 	error_context_stack = context->callback.previous;
 }
 
-/* Read a stream's bytes into the current context. */
-static char *
+/* Read a stream's bytes into the current context; they are the VARDATA, to be freed. */
+static struct varlena *
 read_stream(Relation rel, const BlockEntry *entry, const BlockStream *stream)
 {
-	return VARDATA(payload_read(rel, entry, stream->offset, stream->stored));
+	return payload_read(rel, entry, stream->offset, stream->stored);
 }
 
 const BlockColumn *
@@ -239,6 +239,7 @@ block_column(BlockPin *pin, Relation rel, const BlockEntry *entry, Form_pg_attri
 {
 	OpenBlock  *block = pin->block;
 	const BlockStream *stream;
+	struct varlena *stored;
 	StreamContext context;
 
 	if (attribute->attnum > block->column_count)
@@ -249,9 +250,10 @@ block_column(BlockPin *pin, Relation rel, const BlockEntry *entry, Form_pg_attri
 	if (stream == NULL)
 		return NULL;
 	begin_stream(&context, rel, entry, attribute->attnum);
+	stored = read_stream(rel, entry, stream);
 	block->columns[attribute->attnum - 1] =
-		block_column_decode(stream, read_stream(rel, entry, stream), attribute, entry->rows,
-							block->context);
+		block_column_decode(stream, VARDATA(stored), attribute, entry->rows, block->context);
+	pfree(stored);
 	end_stream(&context);
 	account(block);
 	return block->columns[attribute->attnum - 1];
@@ -279,11 +281,14 @@ block_prior_tids(BlockPin *pin, Relation rel, const BlockEntry *entry)
 	if (block->prior_tids == NULL)
 	{
 		const BlockStream *stream = system_stream(block, BLOCK_PRIOR_TIDS);
+		struct varlena *stored;
 		StreamContext context;
 
 		begin_stream(&context, rel, entry, BLOCK_PRIOR_TIDS);
-		block->prior_tids = block_prior_tids_decode(stream, read_stream(rel, entry, stream),
-													entry->rows, block->context);
+		stored = read_stream(rel, entry, stream);
+		block->prior_tids = block_prior_tids_decode(stream, VARDATA(stored), entry->rows,
+													block->context);
+		pfree(stored);
 		end_stream(&context);
 		account(block);
 	}
@@ -298,11 +303,13 @@ block_xmins(BlockPin *pin, Relation rel, const BlockEntry *entry)
 	if (block->xmins == NULL)
 	{
 		const BlockStream *stream = system_stream(block, BLOCK_XMINS);
+		struct varlena *stored;
 		StreamContext context;
 
 		begin_stream(&context, rel, entry, BLOCK_XMINS);
-		block->xmins = block_xmins_decode(stream, read_stream(rel, entry, stream),
-										  entry->rows, block->context);
+		stored = read_stream(rel, entry, stream);
+		block->xmins = block_xmins_decode(stream, VARDATA(stored), entry->rows, block->context);
+		pfree(stored);
 		end_stream(&context);
 		account(block);
 	}

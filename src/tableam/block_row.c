@@ -18,6 +18,7 @@
 #include "tableam/block_row.h"
 #include "tableam/block_tid.h"
 #include "tableam/redirect.h"
+#include "tableam/row_context.h"
 #include "tableam/storage.h"
 
 /* ---- a row as a tuple ---- */
@@ -220,9 +221,11 @@ block_rows_check_conflicts(Relation rel, int64 storage_id, const ItemPointerData
 						   const ItemPointerData *last, Snapshot snapshot)
 {
 	MarkSet    *marks;
+	MemoryContext before;
 
 	if (storage_id == NO_STORAGE || !CheckForSerializableConflictOutNeeded(rel, snapshot))
 		return;
+	before = row_context_begin();
 	marks = marks_read(storage_id, first, last, SnapshotAny);
 	for (int i = 0; i < marks->count; i++)
 	{
@@ -235,6 +238,7 @@ block_rows_check_conflicts(Relation rel, int64 storage_id, const ItemPointerData
 		if (!TransactionIdPrecedes(xid, TransactionXmin))
 			CheckForSerializableConflictOut(rel, xid, snapshot);
 	}
+	row_context_end(before);
 }
 
 bool

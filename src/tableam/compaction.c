@@ -137,6 +137,7 @@ compaction_reserve(Compaction *compaction)
 				 errhint("VACUUM FULL numbers them anew.")));
 	compaction->first_vpage = compaction->storage.next_vpage;
 	compaction->end_vpage = compaction->storage.next_vpage += MAX_BLOCK_VPAGES;
+	compaction->reserved_in = compaction->storage.id;
 	storage_update(rel, &compaction->storage);
 }
 
@@ -144,7 +145,7 @@ bool
 compaction_has_reserved(Compaction *compaction)
 {
 	return compaction->storage.id != NO_STORAGE &&
-		compaction->storage.next_vpage >= compaction->end_vpage;
+		compaction->storage.id == compaction->reserved_in;
 }
 
 void

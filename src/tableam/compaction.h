@@ -20,6 +20,7 @@ typedef struct Compaction
 	Storage		storage;		/* valid in a step if there is one */
 	int64		first_vpage;	/* reserved for the next block */
 	int64		end_vpage;		/* behind the reserved ones */
+	int64		reserved_in;	/* the storage id in which they are */
 	Oid			save_user;
 	int			save_context;
 	int			guc_level;

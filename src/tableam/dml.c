@@ -28,6 +28,7 @@
 #include "tableam/moved_rows.h"
 #include "tableam/publish.h"
 #include "tableam/redirect.h"
+#include "tableam/row_context.h"
 #include "tableam/row_lock.h"
 #include "tableam/storage.h"
 
@@ -219,7 +220,12 @@ pyro_tuple_delete(Relation rel, ItemPointer tid, CommandId cid, Snapshot snapsho
 	do
 	{
 		if (tid_is_block_row(&at))
+		{
+			MemoryContext before = row_context_begin();
+
 			result = delete_block_row(rel, &at, cid, crosscheck, wait, tmfd, changing_part);
+			row_context_end(before);
+		}
 		else
 			result = heap_routine()->tuple_delete(rel, &at, cid, snapshot, crosscheck, wait,
 												  tmfd, changing_part);
@@ -238,8 +244,13 @@ pyro_tuple_update(Relation rel, ItemPointer tid, TupleTableSlot *slot, CommandId
 	do
 	{
 		if (tid_is_block_row(&at))
+		{
+			MemoryContext before = row_context_begin();
+
 			result = update_block_row(rel, &at, slot, cid, crosscheck, wait, tmfd, lockmode,
 									  update_indexes);
+			row_context_end(before);
+		}
 		else
 			result = heap_routine()->tuple_update(rel, &at, slot, cid, snapshot, crosscheck,
 												  wait, tmfd, lockmode, update_indexes);

@@ -18,6 +18,7 @@
 #include "tableam/heap_forward.h"
 #include "tableam/moved_rows.h"
 #include "tableam/redirect.h"
+#include "tableam/row_context.h"
 #include "tableam/scan.h"
 #include "tableam/storage.h"
 
@@ -35,6 +36,10 @@ IndexFetchTableData *
 pyro_index_fetch_begin(Relation rel)
 {
 	PyroIndexFetch *fetch = palloc0(sizeof(PyroIndexFetch));
+
+	/* an index that was made anew lacks rows that an older snapshot sees */
+	if (ActiveSnapshotSet())
+		storage_id(rel, GetActiveSnapshot());
 
 	fetch->base.rel = rel;
 	fetch->head = heap_routine()->index_fetch_begin(rel);
@@ -152,10 +157,10 @@ pyro_index_delete_tuples(Relation rel, TM_IndexDeleteOp *delstate)
 static bool
 fetch_block_row(Relation rel, const ItemPointerData *tid, Snapshot snapshot, TupleTableSlot *slot)
 {
-	BlockReader *reader = block_reader_create(rel);
-	bool		found = block_reader_fetch(reader, tid, snapshot, slot, NULL);
+	MemoryContext before = row_context_begin();
+	bool		found = block_reader_fetch(block_reader_create(rel), tid, snapshot, slot, NULL);
 
-	block_reader_free(reader);
+	row_context_end(before);
 	return found;
 }
 

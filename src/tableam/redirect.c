@@ -20,14 +20,18 @@
 #include "tableam/redirect.h"
 #include "tableam/storage.h"
 
+/*
+ * A row by its storage rather than its table: where the transaction itself gives
+ * the table another file, other rows have the TIDs.
+ */
 typedef struct RowKey
 {
-	Oid			relid;
+	int64		storage_id;
 	ItemPointerData tid;
 	uint16		padding;		/* is hashed too: always 0 */
 } RowKey;
 
-StaticAssertDecl(sizeof(RowKey) == 12, "RowKey has padding of its own");
+StaticAssertDecl(sizeof(RowKey) == 16, "RowKey has padding of its own");
 
 /* Where a row was before it came to its TID. */
 typedef struct Move
@@ -40,7 +44,6 @@ typedef struct Move
 typedef struct HiddenRow
 {
 	RowKey		at;				/* the key */
-	int64		storage_id;
 	CommandId	cid;			/* of the command that changed it */
 	SubTransactionId subxact;	/* to which the change belongs */
 } HiddenRow;
@@ -48,6 +51,7 @@ typedef struct HiddenRow
 /* All of it lives as long as the transaction; NULL until something is noted. */
 static HTAB *moves = NULL;
 static HTAB *hidden_rows = NULL;
+static List *hidden_relids = NIL;	/* tables that have some */
 static Snapshot held_snapshot = NULL;
 
 static ExecutorRun_hook_type previous_executor_run = NULL;
@@ -74,6 +78,7 @@ forget_all(XactEvent event, void *arg)
 			 */
 			moves = NULL;
 			hidden_rows = NULL;
+			hidden_relids = NIL;
 			held_snapshot = NULL;
 	}
 }
@@ -143,9 +148,9 @@ create_table(const char *name, Size entry_size)
 }
 
 static RowKey
-row_key(Relation rel, const ItemPointerData *tid)
+row_key(int64 storage_id, const ItemPointerData *tid)
 {
-	RowKey		key = {.relid = RelationGetRelid(rel),.tid = *tid};
+	RowKey		key = {.storage_id = storage_id,.tid = *tid};
 
 	return key;
 }
@@ -169,7 +174,7 @@ void
 redirect_note(Relation rel, const ItemPointerData *from, const ItemPointerData *to,
 			  Snapshot snapshot)
 {
-	RowKey		key = row_key(rel, to);
+	RowKey		key = row_key(storage_id(rel, NULL), to);
 	Move	   *move;
 
 	if (moves == NULL)
@@ -198,7 +203,8 @@ redirect_find(Relation rel, const ItemPointerData *tid, TM_Result result,
 void
 redirect_hide(Relation rel, int64 storage_id, const ItemPointerData *tid, CommandId cid)
 {
-	RowKey		key = row_key(rel, tid);
+	RowKey		key = row_key(storage_id, tid);
+	MemoryContext before;
 	Move	   *move;
 
 	if (moves == NULL)
@@ -211,9 +217,11 @@ redirect_hide(Relation rel, int64 storage_id, const ItemPointerData *tid, Comman
 		if (hidden_rows == NULL)
 			hidden_rows = create_table("pyro hidden rows", sizeof(HiddenRow));
 		row = hash_search(hidden_rows, &key, HASH_ENTER, NULL);
-		row->storage_id = storage_id;
 		row->cid = cid;
 		row->subxact = GetCurrentSubTransactionId();
+		before = MemoryContextSwitchTo(TopTransactionContext);
+		hidden_relids = list_append_unique_oid(hidden_relids, RelationGetRelid(rel));
+		MemoryContextSwitchTo(before);
 	}
 }
 
@@ -229,9 +237,10 @@ redirect_hides(Relation rel, const ItemPointerData *tid, Snapshot snapshot)
 	RowKey		key;
 	HiddenRow  *row;
 
-	if (hidden_rows == NULL || !IsMVCCSnapshot(snapshot))
+	if (hidden_rows == NULL || !IsMVCCSnapshot(snapshot) ||
+		!list_member_oid(hidden_relids, RelationGetRelid(rel)))
 		return false;
-	key = row_key(rel, tid);
+	key = row_key(storage_id(rel, NULL), tid);
 	row = hash_search(hidden_rows, &key, HASH_FIND, NULL);
 	return row != NULL && is_hidden_from(row, snapshot);
 }
@@ -257,7 +266,7 @@ redirect_add_marks(int64 storage_id, const ItemPointerData *first, const ItemPoi
 	{
 		Mark	   *mark;
 
-		if (row->storage_id != storage_id || !is_hidden_from(row, snapshot) ||
+		if (row->at.storage_id != storage_id || !is_hidden_from(row, snapshot) ||
 			ItemPointerCompare(&row->at.tid, (ItemPointer) first) < 0 ||
 			ItemPointerCompare(&row->at.tid, (ItemPointer) last) > 0)
 			continue;

@@ -53,6 +53,14 @@ pyro_scan_begin(Relation rel, Snapshot snapshot, int key_count, struct ScanKeyDa
 	scan->part = SCAN_BEFORE;
 	scan->block = -1;
 	scan->blocks_first = snapshot != NULL && IsMVCCSnapshot(snapshot);
+
+	/*
+	 * A bitmap has only what the index knows, which an older snapshot than
+	 * its making must not rely on; other scans ask when they come to the
+	 * blocks.
+	 */
+	if ((flags & SO_TYPE_BITMAPSCAN) != 0)
+		storage_id(rel, snapshot);
 	/* the snapshot is given back once, by the outer scan */
 	scan->head = heap_routine()->scan_begin(rel, snapshot, key_count, keys, parallel,
 											flags & ~SO_TEMP_SNAPSHOT);

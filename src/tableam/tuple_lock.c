@@ -23,6 +23,7 @@
 #include "tableam/callbacks.h"
 #include "tableam/heap_forward.h"
 #include "tableam/redirect.h"
+#include "tableam/row_context.h"
 #include "tableam/row_lock.h"
 
 /* What tuple_lock is asked. */
@@ -64,7 +65,13 @@ lock_version(const LockRequest *request, ItemPointer tid, TupleTableSlot *slot,
 			 TM_FailureData *tmfd)
 {
 	if (tid_is_block_row(tid))
-		return lock_block_row(request, tid, slot, tmfd);
+	{
+		MemoryContext before = row_context_begin();
+		TM_Result	result = lock_block_row(request, tid, slot, tmfd);
+
+		row_context_end(before);
+		return result;
+	}
 	return heap_routine()->tuple_lock(request->rel, tid, request->snapshot, slot, request->cid,
 									  request->mode, request->wait_policy,
 									  request->flags & ~TUPLE_LOCK_FLAG_FIND_LAST_VERSION, tmfd);
