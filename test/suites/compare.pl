@@ -220,6 +220,10 @@ sub read_list
 		{
 			push @$errors, $1 ne '' ? $1 : ();
 		}
+		elsif ($line =~ /^@~ (.+)/)
+		{
+			push @hunks, { any => $1, optional => 1, text => '' };
+		}
 		elsif ($line =~ /^@([@?]) ?(.*)/)
 		{
 			push @hunks, { text => "\@\@ $2\n", optional => $1 eq '?' };
@@ -279,7 +283,12 @@ sub unlisted
 	if ($any_order)
 	{
 		my %known = map { $_->{text} => 1 } @$listed;
-		return ([ grep { !$known{$_} } @$found ], []);
+		my @any = map { "\@\@ $_->{any}" } grep { defined $_->{any} } @$listed;
+		for my $hunk (@$found)
+		{
+			push @new, $hunk if !$known{$hunk} && !grep { index($hunk, $_) == 0 } @any;
+		}
+		return (\@new, []);
 	}
 	my @rest = @$listed;
 	for my $hunk (@$found)
