@@ -29,6 +29,9 @@
 #define MERGE_COUNT		4
 #define MERGE_FULL		0.75
 
+/* A block that takes so much of the limits is large enough to be left alone. */
+#define MERGE_SMALL		0.125
+
 /* A block is rewritten when so many of its rows are marked. */
 #define REWRITE_MARKED	0.25
 
@@ -88,7 +91,7 @@ find_group(const BlockList *list, const int *marked, int first, Group *group)
 	{
 		double		size = fullness(list->entries[i], marked[i]);
 
-		if (sum + size > 1)
+		if (size >= MERGE_SMALL || sum + size > 1)
 			break;
 		sum += size;
 		largest = Max(largest, size);

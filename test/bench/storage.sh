@@ -65,6 +65,7 @@ life() {
   done
   echo "$inserted $(($(sql -c "$wal") - start))" \
     "$(sql -c "CALL pyro.compact('$table')" -c "VACUUM $table" \
+      -c "CALL pyro.compact('$table')" -c "VACUUM $table" \
       -c "SELECT pg_total_relation_size('$table'), bytes FROM pyro.storage WHERE relid = '$table'::regclass")"
 }
 
@@ -73,7 +74,7 @@ sql <<'SQL'
 CREATE TABLE numbered AS SELECT row_number() OVER () AS at, profile FROM series;
 SQL
 profiles="SELECT at, profile FROM numbered WHERE true"
-log_lines="SELECT at, repeat(md5((at / 100)::text), 60) FROM generate_series(1, 60000) AS at WHERE true"
+log_lines="SELECT at, repeat(md5((at / 5)::text), 60) FROM generate_series(1, 60000) AS at WHERE true"
 : >"$work/lists/life"
 for kind in profiles log_lines; do
   columns='at bigint, profile profile'
