@@ -242,8 +242,8 @@ SELECT count(*) FROM small_pyro TABLESAMPLE BERNOULLI (100);
 RESET enable_seqscan;
 -- all rows of these fit into the sample, so results are the same
 CALL on_both('DROP TABLE IF EXISTS twins');
-CREATE TABLE heap_twin (id int, k int, half int, s text) USING heap;
-CREATE TABLE pyro_twin (LIKE heap_twin) USING pyro;
+CREATE TABLE heap_twin (id int, k int, half int, s text) USING heap WITH (autovacuum_enabled = off);
+CREATE TABLE pyro_twin (LIKE heap_twin) USING pyro WITH (autovacuum_enabled = off);
 CALL on_both($$ INSERT INTO twins SELECT i, i % 100, CASE WHEN i % 2 = 0 THEN i % 10 END, 's' || i % 1000
 	FROM generate_series(1, 12000) i $$);
 CALL pyro.compact('pyro_twin');

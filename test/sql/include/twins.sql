@@ -2,6 +2,9 @@
 -- method pyro, to which the same happens.  In statements, twins stands for the
 -- name of either.
 
+-- up to version 17 scans that are not allowed cost so much that plans are compiled
+SET jit = off;
+
 -- Run a statement on both.
 CREATE PROCEDURE on_both(statement text) LANGUAGE plpgsql AS $$
 BEGIN
