@@ -108,12 +108,17 @@ block_row_store_columns(BlockPin *pin, Relation rel, const BlockEntry *entry, in
 BlockReader *
 block_reader_create(Relation rel)
 {
+	MemoryContext own_context = AllocSetContextCreate(CurrentMemoryContext, "pyro block reader",
+													  ALLOCSET_SMALL_SIZES);
+	MemoryContext before = MemoryContextSwitchTo(own_context);
 	BlockReader *reader = palloc0(sizeof(BlockReader));
 
 	reader->rel = rel;
-	reader->context = AllocSetContextCreate(CurrentMemoryContext, "pyro block reader",
+	reader->own_context = own_context;
+	reader->context = AllocSetContextCreate(own_context, "pyro block reader's block",
 											ALLOCSET_SMALL_SIZES);
 	reader->pin = block_pin_create();
+	MemoryContextSwitchTo(before);
 	return reader;
 }
 
@@ -130,9 +135,7 @@ block_reader_reset(BlockReader *reader)
 void
 block_reader_free(BlockReader *reader)
 {
-	block_reader_reset(reader);
-	MemoryContextDelete(reader->context);
-	pfree(reader);
+	MemoryContextDelete(reader->own_context);
 }
 
 static bool

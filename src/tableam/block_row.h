@@ -39,6 +39,7 @@ void		block_row_store_columns(BlockPin *pin, Relation rel, const BlockEntry *ent
 typedef struct BlockReader
 {
 	Relation	rel;
+	MemoryContext own_context;	/* of all that follows */
 	MemoryContext context;		/* of the entry and marks */
 	BlockPin   *pin;
 	Snapshot	snapshot;		/* for which they were read; NULL if none were */

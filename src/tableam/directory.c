@@ -187,6 +187,50 @@ begin_find(OwnScan *scan, int64 storage_id, int64 vpage, Snapshot snapshot)
 		own_scan_begin(scan, OWN_BLOCK, false, snapshot, lengthof(keys), keys);
 }
 
+/*
+ * Is this version of a block's row to be preferred to another one?
+ *
+ * The payload of a dead version may be gone before the version itself is, so
+ * take one that lives, or else died last.
+ */
+static bool
+outlives(const BlockEntry *entry, const BlockEntry *other)
+{
+	TransactionId xmax = other->xmax;
+
+	if (!TransactionIdIsValid(xmax) ||
+		!(TransactionIdIsCurrentTransactionId(xmax) || TransactionIdDidCommit(xmax)))
+		return false;
+	return !TransactionIdIsValid(entry->xmax) || TransactionIdFollows(entry->xmax, xmax);
+}
+
+/* directory_find for SnapshotAny. */
+static BlockEntry *
+find_any(int64 storage_id, int64 vpage)
+{
+	OwnScan		scan;
+	HeapTuple	tuple;
+	BlockEntry *found = NULL;
+
+	if (!begin_find(&scan, storage_id, vpage, SnapshotAny))
+		return NULL;
+	while ((tuple = own_scan_next(&scan, BackwardScanDirection)) != NULL)
+	{
+		BlockEntry *entry;
+
+		if (!is_real(tuple))
+			continue;
+		entry = entry_from_tuple(tuple, RelationGetDescr(scan.table));
+		if (found != NULL && entry->first_vpage != found->first_vpage)
+			break;				/* no other block has had the page */
+		if (vpage < entry->first_vpage + block_vpages(entry->rows) &&
+			(found == NULL || outlives(entry, found)))
+			found = entry;
+	}
+	own_scan_end(&scan);
+	return found;
+}
+
 BlockEntry *
 directory_find(int64 storage_id, int64 vpage, Snapshot snapshot)
 {
@@ -194,12 +238,12 @@ directory_find(int64 storage_id, int64 vpage, Snapshot snapshot)
 	HeapTuple	tuple;
 	BlockEntry *entry = NULL;
 
+	if (snapshot == SnapshotAny)
+		return find_any(storage_id, vpage);
 	if (!begin_find(&scan, storage_id, vpage, snapshot))
 		return NULL;
 	while (entry == NULL && (tuple = own_scan_next(&scan, BackwardScanDirection)) != NULL)
 	{
-		if (snapshot == SnapshotAny && !is_real(tuple))
-			continue;
 		entry = entry_from_tuple(tuple, RelationGetDescr(scan.table));
 		if (vpage >= entry->first_vpage + block_vpages(entry->rows))
 			entry = NULL;		/* of an aborted or dropped block before it */

@@ -52,6 +52,8 @@ typedef struct HiddenRow
 static HTAB *moves = NULL;
 static HTAB *hidden_rows = NULL;
 static List *hidden_relids = NIL;	/* tables that have some */
+static SubTransactionId last_hider = InvalidSubTransactionId;	/* the last that has
+																 * hidden any */
 static Snapshot held_snapshot = NULL;
 
 static ExecutorRun_hook_type previous_executor_run = NULL;
@@ -79,6 +81,7 @@ forget_all(XactEvent event, void *arg)
 			moves = NULL;
 			hidden_rows = NULL;
 			hidden_relids = NIL;
+			last_hider = InvalidSubTransactionId;
 			held_snapshot = NULL;
 	}
 }
@@ -91,7 +94,11 @@ end_subtransaction(SubXactEvent event, SubTransactionId subxact, SubTransactionI
 	HASH_SEQ_STATUS status;
 	HiddenRow  *row;
 
-	if (hidden_rows == NULL ||
+	/*
+	 * most, as of loops that catch errors, begin after the last row was
+	 * hidden
+	 */
+	if (hidden_rows == NULL || subxact > last_hider ||
 		(event != SUBXACT_EVENT_COMMIT_SUB && event != SUBXACT_EVENT_ABORT_SUB))
 		return;
 	hash_seq_init(&status, hidden_rows);
@@ -219,6 +226,7 @@ redirect_hide(Relation rel, int64 storage_id, const ItemPointerData *tid, Comman
 		row = hash_search(hidden_rows, &key, HASH_ENTER, NULL);
 		row->cid = cid;
 		row->subxact = GetCurrentSubTransactionId();
+		last_hider = Max(last_hider, row->subxact);
 		before = MemoryContextSwitchTo(TopTransactionContext);
 		hidden_relids = list_append_unique_oid(hidden_relids, RelationGetRelid(rel));
 		MemoryContextSwitchTo(before);
