@@ -232,6 +232,10 @@ pyro_compact(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_INVALID_TRANSACTION_TERMINATION),
 				 errmsg("pyro.compact cannot run inside a transaction block"),
 				 errdetail("It commits after each portion.")));
+	if (PG_ARGISNULL(0))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("pyro.compact needs a table")));
 	PreventCommandIfReadOnly("CALL pyro.compact");
 	PreventCommandDuringRecovery("CALL pyro.compact");
 
