@@ -16,6 +16,7 @@ SET enable_mergejoin = off;
 SET enable_material = off;
 SET enable_sort = off;
 SET max_parallel_workers_per_gather = 0;
+SET jit = off;
 
 -- the deleted rows that were read; within a transaction it only grows
 CREATE FUNCTION marks_read() RETURNS bigint LANGUAGE sql AS
@@ -54,5 +55,25 @@ FETCH 2 FROM rows;
 SELECT id FROM looked_up WHERE id IN (1000, 2000, 3000) ORDER BY id;
 ROLLBACK;
 SELECT count(*) FROM looked_up WHERE id IN (1000, 2000, 3000);
+
+-- ranges of TIDs, from within a block, over gaps and to the head, both ways
+INSERT INTO looked_up SELECT i, i FROM generate_series(4000, 4009) AS i;
+CREATE FUNCTION tids_differ(first tid, last tid) RETURNS boolean LANGUAGE sql AS $$
+SELECT array(SELECT id FROM looked_up WHERE ctid >= first AND ctid <= last) IS DISTINCT FROM
+  array(SELECT id FROM looked_up WHERE (ctid >= first AND ctid <= last) IS TRUE ORDER BY ctid < '(2147483648,0)', ctid)
+$$;
+SET enable_sort = on;
+SELECT count(*), count(*) FILTER (WHERE tids_differ(least(a.ctid, b.ctid), greatest(a.ctid, b.ctid)))
+FROM (SELECT ctid FROM looked_up WHERE id % 401 = 0) AS a, (SELECT ctid FROM looked_up WHERE id % 503 = 0) AS b;
+BEGIN;
+DECLARE rows SCROLL CURSOR FOR
+  SELECT id FROM looked_up WHERE ctid >= (SELECT ctid FROM looked_up WHERE id = 998)
+    AND ctid <= (SELECT ctid FROM looked_up WHERE id = 1000);
+FETCH ALL FROM rows;
+FETCH BACKWARD ALL FROM rows;
+FETCH 1 FROM rows;
+FETCH LAST FROM rows;
+COMMIT;
+DROP FUNCTION tids_differ(tid, tid);
 DROP FUNCTION marks_read();
 DROP TABLE looked_up;
