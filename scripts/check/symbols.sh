@@ -16,7 +16,7 @@ functions=$(sed -n 's/^pg_finfo_//p' <<<"$exported")
 # AS 'MODULE_PATHNAME' alone means a C function named as the SQL function
 named=$(perl -0777 -ne '
   s/--[^\n]*//g;
-  while (/\bFUNCTION\s+([\w.]+)\s*\((?:(?!;).)*?\x27MODULE_PATHNAME\x27(?:\s*,\s*\x27(\w+)\x27)?/gsi) {
+  while (/\b(?:FUNCTION|PROCEDURE)\s+([\w.]+)\s*\((?:(?!;).)*?\x27MODULE_PATHNAME\x27(?:\s*,\s*\x27(\w+)\x27)?/gsi) {
     my ($sql, $c) = ($1, $2);
     $sql =~ s/.*\.//;
     print defined $c ? $c : $sql, "\n";

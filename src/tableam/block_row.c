@@ -21,6 +21,12 @@
 #include "tableam/row_context.h"
 #include "tableam/storage.h"
 
+/* A reader reads a block's marks when it has fetched so many of its rows. */
+#define SINGLE_LOOKUPS	8
+
+/* What a reader remembers at most, more or less. */
+#define READER_MEMORY	((Size) 8 * 1024 * 1024)
+
 /* ---- a row as a tuple ---- */
 
 /* Get a row's values for columns of a descriptor: those in the set, or all. */
@@ -123,13 +129,22 @@ block_reader_create(Relation rel)
 }
 
 void
-block_reader_reset(BlockReader *reader)
+block_reader_release(BlockReader *reader)
 {
 	block_pin_release(reader->pin);
+}
+
+void
+block_reader_reset(BlockReader *reader)
+{
+	block_reader_release(reader);
 	MemoryContextReset(reader->context);
 	reader->snapshot = NULL;
+	reader->known = NULL;
+	reader->known_count = 0;
+	reader->known_space = 0;
 	reader->entry = NULL;
-	reader->marks = NULL;
+	reader->block = NULL;
 }
 
 void
@@ -150,34 +165,119 @@ entry_has_row(const BlockEntry *entry, const ItemPointerData *tid)
 		tid_block_row(tid, entry->first_vpage) < entry->rows;
 }
 
-/* Find the block, and for an MVCC snapshot all its marks. */
+/* The number of known blocks that begin at or before a virtual page. */
+static int
+known_up_to(const BlockReader *reader, int64 vpage)
+{
+	int			low = 0,
+				high = reader->known_count;
+
+	while (low < high)
+	{
+		int			middle = low + (high - low) / 2;
+
+		if (reader->known[middle].entry->first_vpage <= vpage)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+/* Remember a block at its place among those that are known. */
+static KnownBlock *
+remember(BlockReader *reader, BlockEntry *entry)
+{
+	int			at = known_up_to(reader, entry->first_vpage);
+
+	if (reader->known_count == reader->known_space)
+	{
+		reader->known_space = Max(reader->known_space * 2, 4);
+		reader->known = reader->known == NULL ?
+			palloc(reader->known_space * sizeof(KnownBlock)) :
+			repalloc_huge(reader->known, reader->known_space * sizeof(KnownBlock));
+	}
+	memmove(&reader->known[at + 1], &reader->known[at],
+			(reader->known_count - at) * sizeof(KnownBlock));
+	reader->known_count++;
+	reader->known[at] = (KnownBlock) {.entry = entry};
+	return &reader->known[at];
+}
+
+/*
+ * Find the block of a row.  What an MVCC snapshot sees of blocks and marks
+ * stays the same, so it is kept, up to some memory.
+ */
 static void
 find_block(BlockReader *reader, const ItemPointerData *tid, Snapshot snapshot)
 {
 	bool		mvcc = IsMVCCSnapshot(snapshot);
 	int64		id = storage_id(reader->rel, snapshot);
 	MemoryContext before;
+	BlockEntry *entry;
+	int			at;
 
-	if (mvcc && reader->snapshot == snapshot && reader->curcid == snapshot->curcid &&
-		entry_has_row(reader->entry, tid))
-		return;
-	block_reader_reset(reader);
-	before = MemoryContextSwitchTo(reader->context);
-	reader->entry = directory_find(id, tid_vpage(tid), snapshot);
-	if (!entry_has_row(reader->entry, tid))
-		reader->entry = NULL;
-	else if (mvcc)
+	if (!mvcc || reader->snapshot != snapshot || reader->curcid != snapshot->curcid ||
+		MemoryContextMemAllocated(reader->context, false) > READER_MEMORY)
+		block_reader_reset(reader);
+	reader->entry = NULL;
+	reader->block = NULL;
+	at = known_up_to(reader, tid_vpage(tid));
+	if (at > 0 && entry_has_row(reader->known[at - 1].entry, tid))
 	{
-		ItemPointerData first,
-					last;
-
-		set_block_row_tid(&first, reader->entry->first_vpage, 0);
-		set_block_row_tid(&last, reader->entry->first_vpage, reader->entry->rows - 1);
-		reader->marks = marks_read(id, &first, &last, snapshot);
-		reader->snapshot = snapshot;
-		reader->curcid = snapshot->curcid;
+		reader->block = &reader->known[at - 1];
+		reader->entry = reader->block->entry;
+		return;
+	}
+	before = MemoryContextSwitchTo(reader->context);
+	entry = directory_find(id, tid_vpage(tid), snapshot);
+	if (entry_has_row(entry, tid))
+	{
+		reader->entry = entry;
+		if (mvcc)
+		{
+			reader->block = remember(reader, entry);
+			reader->snapshot = snapshot;
+			reader->curcid = snapshot->curcid;
+		}
 	}
 	MemoryContextSwitchTo(before);
+}
+
+/*
+ * Does an MVCC snapshot see a mark on the row?
+ *
+ * A block may have thousands of marks: they are worth reading only for a
+ * reader that comes back.
+ */
+static bool
+sees_mark(BlockReader *reader, const ItemPointerData *tid, Snapshot snapshot)
+{
+	KnownBlock *block = reader->block;
+	BlockEntry *entry = reader->entry;
+	MemoryContext before;
+	ItemPointerData first,
+				last;
+
+	if (block->marks == NULL && block->lookups++ < SINGLE_LOOKUPS)
+	{
+		MarkSet    *marks = marks_read(entry->storage_id, tid, tid, snapshot);
+		bool		found = marks->count > 0;
+
+		if (marks->marks)
+			pfree(marks->marks);
+		pfree(marks);
+		return found;
+	}
+	if (block->marks == NULL)
+	{
+		before = MemoryContextSwitchTo(reader->context);
+		set_block_row_tid(&first, entry->first_vpage, 0);
+		set_block_row_tid(&last, entry->first_vpage, entry->rows - 1);
+		block->marks = marks_read(entry->storage_id, &first, &last, snapshot);
+		MemoryContextSwitchTo(before);
+	}
+	return marks_find(block->marks, tid) != NULL;
 }
 
 /*
@@ -196,7 +296,7 @@ is_marked(BlockReader *reader, const ItemPointerData *tid, Snapshot snapshot)
 	{
 		case SNAPSHOT_MVCC:
 		case SNAPSHOT_HISTORIC_MVCC:
-			return marks_find(reader->marks, tid) != NULL;
+			return sees_mark(reader, tid, snapshot);
 		case SNAPSHOT_SELF:
 			return mark_read(id, tid, snapshot, &mark);
 		case SNAPSHOT_DIRTY:
@@ -257,10 +357,12 @@ block_reader_fetch(BlockReader *reader, const ItemPointerData *tid, Snapshot sna
 	{
 		if (all_dead)
 		{
+			MemoryContext before = MemoryContextSwitchTo(reader->context);
+
 			/* vpages are never used again: what nobody sees, nobody will see */
-			find_block(reader, tid, SnapshotAny);
-			*all_dead = reader->entry == NULL;
-			block_reader_reset(reader);
+			*all_dead = !entry_has_row(directory_find(storage_id(reader->rel, SnapshotAny),
+													  tid_vpage(tid), SnapshotAny), tid);
+			MemoryContextSwitchTo(before);
 		}
 		return false;
 	}

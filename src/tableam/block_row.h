@@ -32,29 +32,45 @@ void		block_row_store(BlockPin *pin, Relation rel, const BlockEntry *entry, int 
 void		block_row_store_columns(BlockPin *pin, Relation rel, const BlockEntry *entry, int row,
 									const Bitmapset *columns, TupleTableSlot *slot);
 
+/* A block that a reader has met. */
+typedef struct KnownBlock
+{
+	BlockEntry *entry;
+	int			lookups;		/* of rows, up to when the marks were read */
+	MarkSet    *marks;			/* of all rows; NULL as long as few were asked
+								 * for */
+} KnownBlock;
+
 /*
- * Fetches block rows by TID.  It remembers the last block and its marks while
- * the snapshot stays the same.
+ * Fetches block rows by TID.  It remembers the blocks that it has met, and the
+ * marks of those of which it has fetched several rows, while the snapshot stays
+ * the same.
  */
 typedef struct BlockReader
 {
 	Relation	rel;
 	MemoryContext own_context;	/* of all that follows */
-	MemoryContext context;		/* of the entry and marks */
+	MemoryContext context;		/* of all that is remembered */
 	BlockPin   *pin;
-	Snapshot	snapshot;		/* for which they were read; NULL if none were */
+	Snapshot	snapshot;		/* for which it was read; NULL if nothing was */
 	CommandId	curcid;
-	BlockEntry *entry;
-	MarkSet    *marks;
+	KnownBlock *known;			/* in order of vpages */
+	int			known_count;
+	int			known_space;
+	BlockEntry *entry;			/* of the row now fetched, or NULL */
+	KnownBlock *block;			/* the same, with an MVCC snapshot */
 } BlockReader;
 
 /* A reader in the current memory context, with which it goes. */
 BlockReader *block_reader_create(Relation rel);
 
-/* Forget the block. */
+/* Let go of the block that is being read. */
+void		block_reader_release(BlockReader *reader);
+
+/* Forget everything. */
 void		block_reader_reset(BlockReader *reader);
 
-/* Forget the block and free the reader. */
+/* Forget everything and free the reader. */
 void		block_reader_free(BlockReader *reader);
 
 /*

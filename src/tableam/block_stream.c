@@ -185,7 +185,7 @@ block_stream_check(const BlockStream *stream)
 static void
 uncompress(const BlockStream *stream, ByteRange in, char *raw)
 {
-	PyroError	error = {PYRO_OK};
+	PyroError	error;
 
 	for (Size done = 0; done < stream->raw;)
 	{

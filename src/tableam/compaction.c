@@ -227,16 +227,16 @@ pyro_compact(PG_FUNCTION_ARGS)
 	List	   *tables;
 	ListCell   *cell;
 
-	if (PG_ARGISNULL(0))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("the table must not be NULL")));
 	if (fcinfo->context == NULL || !IsA(fcinfo->context, CallContext) ||
 		castNode(CallContext, fcinfo->context)->atomic)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_TRANSACTION_TERMINATION),
 				 errmsg("pyro.compact cannot run inside a transaction block"),
 				 errdetail("It commits after each portion.")));
+	if (PG_ARGISNULL(0))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("pyro.compact needs a table")));
 	PreventCommandIfReadOnly("CALL pyro.compact");
 	PreventCommandDuringRecovery("CALL pyro.compact");
 

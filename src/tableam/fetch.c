@@ -53,8 +53,13 @@ pyro_index_fetch_reset(IndexFetchTableData *base)
 	PyroIndexFetch *fetch = (PyroIndexFetch *) base;
 
 	heap_routine()->index_fetch_reset(fetch->head);
+
+	/*
+	 * what it has learned holds for the scan's snapshot, and so for the next
+	 * keys
+	 */
 	if (fetch->reader)
-		block_reader_reset(fetch->reader);
+		block_reader_release(fetch->reader);
 }
 
 void

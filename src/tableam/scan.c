@@ -213,6 +213,21 @@ satisfies_keys(PyroScan *scan, TupleTableSlot *slot)
 	return true;
 }
 
+/* May a block have rows of the scan? */
+static bool
+has_wanted(PyroScan *scan, const BlockEntry *entry)
+{
+	ItemPointerData first,
+				last;
+
+	if (!scan->by_tid_range)
+		return true;
+	set_block_row_tid(&first, entry->first_vpage, 0);
+	set_block_row_tid(&last, entry->first_vpage, entry->rows - 1);
+	return ItemPointerCompare(&last, &scan->min_tid) >= 0 &&
+		ItemPointerCompare(&first, &scan->max_tid) <= 0;
+}
+
 /* Is the row one of the scan's? */
 static bool
 is_wanted(PyroScan *scan, const ItemPointerData *tid)
@@ -238,6 +253,11 @@ next_block_row(PyroScan *scan, ScanDirection direction, TupleTableSlot *slot)
 		if (scan->block < 0 || scan->block >= scan->blocks->count)
 			return false;
 		entry = scan->blocks->entries[scan->block];
+		if ((scan->row < 0 || scan->row >= entry->rows) && !has_wanted(scan, entry))
+		{
+			next_block(scan, direction);
+			continue;
+		}
 		scan->row += step;
 		if (scan->row < 0 || scan->row >= entry->rows)
 		{

@@ -192,6 +192,7 @@ CALL pyro.drop_before('p', 'infinity');
 ALTER TABLE p NO FORCE ROW LEVEL SECURITY;
 CALL pyro.drop_before('p', 'infinity');
 -- What cannot be.
+CALL pyro.compact(NULL);
 CALL pyro.drop_before('pg_class', now());
 CALL pyro.drop_before('p', NULL);
 CALL pyro.drop_before(NULL, now());
