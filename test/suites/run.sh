@@ -206,9 +206,10 @@ check() {
   fi
 }
 
-# Messages of the server that no test prints: of crashes, and of autovacuum.
+# Messages of the server that no test may cause: of crashes, of what was not
+# released, and of autovacuum.
 complaints() {
-  grep -hE 'PANIC:|terminated by signal|TRAP:|autovacuum worker\[[0-9]+\] .*(ERROR|FATAL):' \
+  grep -hE 'PANIC:|terminated by signal|TRAP:|WARNING:.*(leak|not closed|still active|still referenced)|autovacuum worker\[[0-9]+\] .*(ERROR|FATAL):' \
     "$out/$1/server.log" | grep -v 'canceling autovacuum task' | head -n 20 || true
 }
 
