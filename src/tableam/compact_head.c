@@ -15,6 +15,7 @@
 #include "access/xact.h"
 #include "catalog/pg_class.h"
 #include "miscadmin.h"
+#include "pgstat.h"
 #include "storage/bufmgr.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
@@ -83,6 +84,13 @@ delete_row(Relation rel, ItemPointer tid, CommandId cid)
 		rel->rd_rel->relreplident = identity;
 	}
 	PG_END_TRY();
+
+	/* for statistics it is an update: the table has as many rows as before */
+	if (result == TM_Ok && pgstat_should_count_relation(rel))
+	{
+		rel->pgstat_info->trans->tuples_deleted--;
+		count_heap_update(rel);
+	}
 	return result == TM_Ok;
 }
 

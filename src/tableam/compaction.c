@@ -243,6 +243,9 @@ pyro_compact(PG_FUNCTION_ARGS)
 	/* its memory outlives the transactions */
 	SPI_connect_ext(SPI_OPT_NONATOMIC);
 	storage_sweep();
+
+	/* no snapshot, for whose end the holder of a lock on the table may wait */
+	begin_transaction();
 	tables = tables_to_compact(PG_GETARG_OID(0));
 	foreach(cell, tables)
 	{

@@ -234,7 +234,12 @@ pyro_tuple_lock(Relation rel, ItemPointer tid, Snapshot snapshot, TupleTableSlot
 		result = lock_version(&request, &at, slot, tmfd);
 		if (!redirect_find(rel, &at, result, tmfd, snapshot, &at))
 		{
-			if (result != TM_Updated || !(flags & TUPLE_LOCK_FLAG_FIND_LAST_VERSION))
+			/* after a move, what this transaction did to the row counts, too */
+			bool		updated = result == TM_Updated ||
+			(result == TM_SelfModified && traversed && tid_is_block_row(&at) &&
+			 !ItemPointerEquals(&tmfd->ctid, &at));
+
+			if (!updated || !(flags & TUPLE_LOCK_FLAG_FIND_LAST_VERSION))
 				break;
 			ExecClearTuple(slot);
 			if (ItemPointerEquals(&tmfd->ctid, &at))
