@@ -331,11 +331,21 @@ pyro_drop_before(PG_FUNCTION_ARGS)
 
 	/* its memory outlives the transactions */
 	SPI_connect_ext(may_commit ? SPI_OPT_NONATOMIC : 0);
+
 	tables = tables_and_column(PG_GETARG_OID(0), &column);
 	foreach(cell, tables)
-		while (!drop_as_owner(lfirst_oid(cell), column, PG_GETARG_TIMESTAMPTZ(1),
-							  may_commit ? MAX_BLOCK_LOCKS : INT_MAX))
-		SPI_commit();
+	{
+		bool		done = false;
+
+		while (!done)
+		{
+			/* wait for a lock without a snapshot, for which others may wait */
+			if (may_commit)
+				SPI_commit();
+			done = drop_as_owner(lfirst_oid(cell), column, PG_GETARG_TIMESTAMPTZ(1),
+								 may_commit ? MAX_BLOCK_LOCKS : INT_MAX);
+		}
+	}
 	SPI_finish();
 	PG_RETURN_VOID();
 }
