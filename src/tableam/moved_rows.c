@@ -56,11 +56,25 @@ full_xid(TransactionId xid)
 	return FullTransactionIdFromEpochAndXid(epoch, xid);
 }
 
+/*
+ * May a block's payload be gone already?  That of one that was dropped is kept
+ * while a snapshot of this transaction may see the block.
+ */
+static bool
+may_be_vacuumed(const BlockEntry *entry)
+{
+	return TransactionIdIsNormal(entry->xmax) &&
+		TransactionIdPrecedes(entry->xmax, TransactionXmin) &&
+		TransactionIdDidCommit(entry->xmax);
+}
+
 static void
 add_block(MoveMap *result, Relation rel, const BlockEntry *entry, BlockPin *pin)
 {
 	const ItemPointerData *priors;
 
+	if (may_be_vacuumed(entry))
+		return;
 	block_pin_set(pin, entry);
 	priors = block_prior_tids(pin, rel, entry);
 	result->rows = result->rows == NULL ?
@@ -139,7 +153,8 @@ moved_row_origin(Relation rel, const ItemPointerData *tid, ItemPointer origin)
 	BlockEntry *entry = directory_find(storage_id(rel, NULL), tid_vpage(tid), SnapshotAny);
 	BlockPin   *pin;
 
-	if (entry == NULL || tid_block_row(tid, entry->first_vpage) >= entry->rows)
+	if (entry == NULL || tid_block_row(tid, entry->first_vpage) >= entry->rows ||
+		may_be_vacuumed(entry))
 		return false;
 	pin = block_pin_create();
 	block_pin_set(pin, entry);

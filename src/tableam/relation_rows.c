@@ -116,13 +116,6 @@ own_scan_begin(OwnScan *scan, OwnTable table, bool by_other_key, Snapshot snapsh
 		snapshot = SnapshotAny;
 	}
 	scan->scan = systable_beginscan_ordered(scan->table, scan->index, snapshot, key_count, keys);
-
-	/*
-	 * Who asks for dead rows, too, wants those of which the index knows that
-	 * they are dead here: a standby's snapshot may still see them.
-	 */
-	if (snapshot == SnapshotAny)
-		scan->scan->iscan->ignore_killed_tuples = false;
 	return true;
 }
 
