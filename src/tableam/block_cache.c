@@ -209,29 +209,30 @@ add_stream_context(void *arg)
 				   context->attnum, block, table);
 }
 
-static void
-begin_stream(StreamContext *context, Relation rel, const BlockEntry *entry, AttrNumber attnum)
+/*
+ * Begin to decode a stream: read it.  Gives its stored bytes, as VARDATA, which
+ * end_stream frees.
+ */
+static struct varlena *
+begin_stream(StreamContext *context, Relation rel, const BlockEntry *entry,
+			 const BlockStream *stream)
 {
 	context->callback.callback = add_stream_context;
 	context->callback.arg = context;
 	context->callback.previous = error_context_stack;
 	context->rel = rel;
 	context->entry = entry;
-	context->attnum = attnum;
+	context->attnum = stream->attnum;
 	error_context_stack = &context->callback;
+	return payload_read(rel, entry, stream->offset, stream->stored);
 }
 
 static void
-end_stream(StreamContext *context)
+end_stream(StreamContext *context, OpenBlock *block, struct varlena *stored)
 {
+	pfree(stored);
 	error_context_stack = context->callback.previous;
-}
-
-/* Read a stream's bytes into the current context; they are the VARDATA, to be freed. */
-static struct varlena *
-read_stream(Relation rel, const BlockEntry *entry, const BlockStream *stream)
-{
-	return payload_read(rel, entry, stream->offset, stream->stored);
+	account(block);
 }
 
 const BlockColumn *
@@ -249,13 +250,10 @@ block_column(BlockPin *pin, Relation rel, const BlockEntry *entry, Form_pg_attri
 	stream = block_layout_find(block->layout, attribute->attnum);
 	if (stream == NULL)
 		return NULL;
-	begin_stream(&context, rel, entry, attribute->attnum);
-	stored = read_stream(rel, entry, stream);
+	stored = begin_stream(&context, rel, entry, stream);
 	block->columns[attribute->attnum - 1] =
 		block_column_decode(stream, VARDATA(stored), attribute, entry->rows, block->context);
-	pfree(stored);
-	end_stream(&context);
-	account(block);
+	end_stream(&context, block, stored);
 	return block->columns[attribute->attnum - 1];
 }
 
@@ -281,16 +279,12 @@ block_prior_tids(BlockPin *pin, Relation rel, const BlockEntry *entry)
 	if (block->prior_tids == NULL)
 	{
 		const BlockStream *stream = system_stream(block, BLOCK_PRIOR_TIDS);
-		struct varlena *stored;
 		StreamContext context;
+		struct varlena *stored = begin_stream(&context, rel, entry, stream);
 
-		begin_stream(&context, rel, entry, BLOCK_PRIOR_TIDS);
-		stored = read_stream(rel, entry, stream);
 		block->prior_tids = block_prior_tids_decode(stream, VARDATA(stored), entry->rows,
 													block->context);
-		pfree(stored);
-		end_stream(&context);
-		account(block);
+		end_stream(&context, block, stored);
 	}
 	return block->prior_tids;
 }
@@ -303,15 +297,11 @@ block_xmins(BlockPin *pin, Relation rel, const BlockEntry *entry)
 	if (block->xmins == NULL)
 	{
 		const BlockStream *stream = system_stream(block, BLOCK_XMINS);
-		struct varlena *stored;
 		StreamContext context;
+		struct varlena *stored = begin_stream(&context, rel, entry, stream);
 
-		begin_stream(&context, rel, entry, BLOCK_XMINS);
-		stored = read_stream(rel, entry, stream);
 		block->xmins = block_xmins_decode(stream, VARDATA(stored), entry->rows, block->context);
-		pfree(stored);
-		end_stream(&context);
-		account(block);
+		end_stream(&context, block, stored);
 	}
 	return block->xmins;
 }

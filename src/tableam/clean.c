@@ -31,26 +31,7 @@
 static bool
 is_dangling(ItemPointer tid, void *arg)
 {
-	BlockList  *list = arg;
-	int64		vpage = tid_vpage(tid);
-	int			low = 0,
-				high = list->count;
-
-	if (!tid_is_block_row(tid))
-		return false;
-	while (low < high)
-	{
-		int			middle = low + (high - low) / 2;
-		BlockEntry *entry = list->entries[middle];
-
-		if (vpage < entry->first_vpage)
-			high = middle;
-		else if (vpage >= entry->first_vpage + block_vpages(entry->rows))
-			low = middle + 1;
-		else
-			return false;
-	}
-	return true;
+	return tid_is_block_row(tid) && directory_list_find(arg, tid_vpage(tid)) == NULL;
 }
 
 static void

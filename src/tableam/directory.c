@@ -91,13 +91,6 @@ is_real(HeapTuple tuple)
 }
 
 static void
-storage_key(ScanKey key, int64 storage_id)
-{
-	ScanKeyInit(key, COLUMN_STORAGE_ID, BTEqualStrategyNumber, F_INT8EQ,
-				Int64GetDatum(storage_id));
-}
-
-static void
 append_entry(BlockList *list, int *allocated, BlockEntry *entry)
 {
 	if (list->count == *allocated)
@@ -119,18 +112,40 @@ new_list(int *allocated)
 	return list;
 }
 
+/* The next row of a backward scan that exists for somebody, or NULL. */
+static BlockEntry *
+next_real(OwnScan *scan)
+{
+	HeapTuple	tuple;
+
+	do
+	{
+		CHECK_FOR_INTERRUPTS();
+		tuple = own_scan_next(scan, BackwardScanDirection);
+	} while (tuple != NULL && !is_real(tuple));
+	return tuple == NULL ? NULL : entry_from_tuple(tuple, RelationGetDescr(scan->table));
+}
+
+/* Begin a scan of all rows of a storage. */
+static bool
+begin_all(OwnScan *scan, int64 storage_id, Snapshot snapshot)
+{
+	ScanKeyData key;
+
+	own_storage_key(&key, storage_id);
+	return storage_id != NO_STORAGE &&
+		own_scan_begin(scan, OWN_BLOCK, false, snapshot, 1, &key);
+}
+
 BlockList *
 directory_read(int64 storage_id, Snapshot snapshot)
 {
 	int			allocated;
 	BlockList  *list = new_list(&allocated);
-	ScanKeyData key;
 	OwnScan		scan;
 	HeapTuple	tuple;
 
-	storage_key(&key, storage_id);
-	if (storage_id == NO_STORAGE ||
-		!own_scan_begin(&scan, OWN_BLOCK, false, snapshot, 1, &key))
+	if (!begin_all(&scan, storage_id, snapshot))
 		return list;
 	while ((tuple = own_scan_next(&scan, ForwardScanDirection)) != NULL)
 	{
@@ -146,14 +161,11 @@ directory_first_vpages(int64 storage_id, Snapshot snapshot, int *count)
 {
 	int			allocated = 64;
 	int64	   *result = palloc(allocated * sizeof(int64));
-	ScanKeyData key;
 	OwnScan		scan;
 	HeapTuple	tuple;
 
 	*count = 0;
-	storage_key(&key, storage_id);
-	if (storage_id == NO_STORAGE ||
-		!own_scan_begin(&scan, OWN_BLOCK, false, snapshot, 1, &key))
+	if (!begin_all(&scan, storage_id, snapshot))
 		return result;
 	while ((tuple = own_scan_next(&scan, ForwardScanDirection)) != NULL)
 	{
@@ -172,13 +184,34 @@ directory_first_vpages(int64 storage_id, Snapshot snapshot, int *count)
 	return result;
 }
 
+BlockEntry *
+directory_list_find(const BlockList *list, int64 vpage)
+{
+	int			low = 0,
+				high = list->count;
+
+	while (low < high)
+	{
+		int			middle = low + (high - low) / 2;
+		BlockEntry *entry = list->entries[middle];
+
+		if (vpage < entry->first_vpage)
+			high = middle;
+		else if (vpage >= entry->first_vpage + block_vpages(entry->rows))
+			low = middle + 1;
+		else
+			return entry;
+	}
+	return NULL;
+}
+
 /* Begin a backward scan of the rows that may have a virtual page. */
 static bool
 begin_find(OwnScan *scan, int64 storage_id, int64 vpage, Snapshot snapshot)
 {
 	ScanKeyData keys[3];
 
-	storage_key(&keys[0], storage_id);
+	own_storage_key(&keys[0], storage_id);
 	ScanKeyInit(&keys[1], COLUMN_FIRST_VPAGE, BTLessEqualStrategyNumber, F_INT8LE,
 				Int64GetDatum(vpage));
 	ScanKeyInit(&keys[2], COLUMN_FIRST_VPAGE, BTGreaterStrategyNumber, F_INT8GT,
@@ -209,18 +242,13 @@ static BlockEntry *
 find_any(int64 storage_id, int64 vpage)
 {
 	OwnScan		scan;
-	HeapTuple	tuple;
+	BlockEntry *entry;
 	BlockEntry *found = NULL;
 
 	if (!begin_find(&scan, storage_id, vpage, SnapshotAny))
 		return NULL;
-	while ((tuple = own_scan_next(&scan, BackwardScanDirection)) != NULL)
+	while ((entry = next_real(&scan)) != NULL)
 	{
-		BlockEntry *entry;
-
-		if (!is_real(tuple))
-			continue;
-		entry = entry_from_tuple(tuple, RelationGetDescr(scan.table));
 		if (found != NULL && entry->first_vpage != found->first_vpage)
 			break;				/* no other block has had the page */
 		if (vpage < entry->first_vpage + block_vpages(entry->rows) &&
@@ -258,17 +286,12 @@ directory_find_all(int64 storage_id, int64 vpage)
 	int			allocated;
 	BlockList  *list = new_list(&allocated);
 	OwnScan		scan;
-	HeapTuple	tuple;
+	BlockEntry *entry;
 
 	if (!begin_find(&scan, storage_id, vpage, SnapshotAny))
 		return list;
-	while ((tuple = own_scan_next(&scan, BackwardScanDirection)) != NULL)
+	while ((entry = next_real(&scan)) != NULL)
 	{
-		BlockEntry *entry;
-
-		if (!is_real(tuple))
-			continue;
-		entry = entry_from_tuple(tuple, RelationGetDescr(scan.table));
 		if (vpage < entry->first_vpage + block_vpages(entry->rows))
 			append_entry(list, &allocated, entry);
 	}
@@ -281,22 +304,13 @@ directory_created_by(int64 storage_id, FullTransactionId xid)
 {
 	int			allocated;
 	BlockList  *list = new_list(&allocated);
-	ScanKeyData key;
 	OwnScan		scan;
-	HeapTuple	tuple;
+	BlockEntry *entry;
 
-	storage_key(&key, storage_id);
-	if (storage_id == NO_STORAGE ||
-		!own_scan_begin(&scan, OWN_BLOCK, false, SnapshotAny, 1, &key))
+	if (!begin_all(&scan, storage_id, SnapshotAny))
 		return list;
-	while ((tuple = own_scan_next(&scan, BackwardScanDirection)) != NULL)
+	while ((entry = next_real(&scan)) != NULL)
 	{
-		BlockEntry *entry;
-
-		CHECK_FOR_INTERRUPTS();
-		if (!is_real(tuple))
-			continue;
-		entry = entry_from_tuple(tuple, RelationGetDescr(scan.table));
 		if (FullTransactionIdEquals(entry->created, xid))
 			append_entry(list, &allocated, entry);
 		else if (list->count > 0)

@@ -51,6 +51,9 @@ BlockList  *directory_read(int64 storage_id, Snapshot snapshot);
  */
 int64	   *directory_first_vpages(int64 storage_id, Snapshot snapshot, int *count);
 
+/* The block of a list that has a virtual page, or NULL. */
+BlockEntry *directory_list_find(const BlockList *list, int64 vpage);
+
 /*
  * The block that has a virtual page, or NULL if the snapshot sees none.
  *

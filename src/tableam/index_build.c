@@ -431,25 +431,32 @@ is_live_block(const IndexBuild *build, int64 first_vpage)
 /*
  * Index blocks that were dropped or merged, but not for all snapshots: they are
  * as rows of heap that died recently.
+ *
+ * One whose payload was moved before is in the directory once more for each
+ * time, and its rows are to be indexed once; the list has its entries together.
  */
 static void
 build_dead_blocks(IndexBuild *build)
 {
 	SnapshotData snapshot;
 	BlockList  *list;
+	int64		previous = -1;
 
 	InitNonVacuumableSnapshot(snapshot, GlobalVisTestFor(build->rel));
 	list = directory_read(build->storage_id, &snapshot);
 	for (int i = 0; i < list->count; i++)
 	{
 		int64		first_vpage = list->entries[i]->first_vpage;
+		BlockEntry *entry;
 
 		/* live if only its payload was moved */
-		if (is_live_block(build, first_vpage))
+		if (first_vpage == previous || is_live_block(build, first_vpage))
 			continue;
+		previous = first_vpage;
 		/* it may have died for all meanwhile, and its payload with it */
-		if (directory_find(build->storage_id, first_vpage, &snapshot) != NULL)
-			build_block(build, list->entries[i], false);
+		entry = directory_find(build->storage_id, first_vpage, &snapshot);
+		if (entry != NULL)
+			build_block(build, entry, false);
 	}
 }
 

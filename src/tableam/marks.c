@@ -75,13 +75,6 @@ read_marks(int key_count, ScanKey keys, Snapshot snapshot)
 	return set;
 }
 
-static void
-storage_key(ScanKey key, int64 storage_id)
-{
-	ScanKeyInit(key, COLUMN_STORAGE_ID, BTEqualStrategyNumber, F_INT8EQ,
-				Int64GetDatum(storage_id));
-}
-
 MarkSet *
 marks_read(int64 storage_id, const ItemPointerData *first, const ItemPointerData *last,
 		   Snapshot snapshot)
@@ -89,7 +82,7 @@ marks_read(int64 storage_id, const ItemPointerData *first, const ItemPointerData
 	MarkSet    *set;
 	ScanKeyData keys[3];
 
-	storage_key(&keys[0], storage_id);
+	own_storage_key(&keys[0], storage_id);
 	ScanKeyInit(&keys[1], COLUMN_ROW_TID, BTGreaterEqualStrategyNumber, F_TIDGE,
 				PointerGetDatum(first));
 	ScanKeyInit(&keys[2], COLUMN_ROW_TID, BTLessEqualStrategyNumber, F_TIDLE,
@@ -104,7 +97,7 @@ marks_read_all(int64 storage_id, Snapshot snapshot)
 {
 	ScanKeyData key;
 
-	storage_key(&key, storage_id);
+	own_storage_key(&key, storage_id);
 	return read_marks(1, &key, snapshot);
 }
 
@@ -137,7 +130,7 @@ mark_read(int64 storage_id, const ItemPointerData *row_tid, Snapshot snapshot, M
 	OwnScan		scan;
 	HeapTuple	tuple;
 
-	storage_key(&keys[0], storage_id);
+	own_storage_key(&keys[0], storage_id);
 	ScanKeyInit(&keys[1], COLUMN_ROW_TID, BTEqualStrategyNumber, F_TIDEQ,
 				PointerGetDatum(row_tid));
 	if (!own_scan_begin(&scan, OWN_BLOCK_DELETE, false, snapshot, lengthof(keys), keys))

@@ -7,6 +7,8 @@
 #include "access/genam.h"
 #include "access/heapam.h"
 #include "access/relscan.h"
+#include "access/skey.h"
+#include "access/stratnum.h"
 #include "access/table.h"
 #include "access/tableam.h"
 #include "access/xact.h"
@@ -14,6 +16,7 @@
 #include "catalog/namespace.h"
 #include "commands/extension.h"
 #include "miscadmin.h"
+#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
 
@@ -96,6 +99,12 @@ static bool
 checks_afterwards(Snapshot snapshot)
 {
 	return IsolationIsSerializable() && (snapshot == NULL || IsMVCCSnapshot(snapshot));
+}
+
+void
+own_storage_key(ScanKey key, int64 storage_id)
+{
+	ScanKeyInit(key, 1, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(storage_id));
 }
 
 bool

@@ -35,14 +35,6 @@ Relation	own_table_open(OwnTable table, LOCKMODE lockmode);
  */
 bool		own_tables_complete(void);
 
-/*
- * Begin an ordered scan by the key that begins with the first column, or by the
- * other unique key.
- *
- * The keys' attribute numbers are those of the table's columns.  A NULL
- * snapshot means a fresh one.  False, and nothing to end, if the table does not
- * exist.  End it with own_scan_end.
- */
 typedef struct OwnScan
 {
 	Relation	table;
@@ -51,6 +43,17 @@ typedef struct OwnScan
 	Snapshot	snapshot;		/* to be asked of each row; or NULL */
 } OwnScan;
 
+/* The key of a storage's rows: the first column of each table. */
+void		own_storage_key(ScanKey key, int64 storage_id);
+
+/*
+ * Begin an ordered scan by the key that begins with the first column, or by the
+ * other unique key.
+ *
+ * The keys' attribute numbers are those of the table's columns.  A NULL
+ * snapshot means a fresh one.  False, and nothing to end, if the table does not
+ * exist.  End it with own_scan_end.
+ */
 bool		own_scan_begin(OwnScan *scan, OwnTable table, bool by_other_key, Snapshot snapshot,
 						   int key_count, ScanKey keys);
 HeapTuple	own_scan_next(OwnScan *scan, ScanDirection direction);

@@ -192,28 +192,6 @@ store_head_row(PyroScan *scan, OffsetNumber offset, TupleTableSlot *slot)
 
 /* ---- virtual pages ---- */
 
-/* The block of the list that has a virtual page, or NULL. */
-static BlockEntry *
-find_entry(const BlockList *list, int64 vpage)
-{
-	int			low = 0,
-				high = list->count;
-
-	while (low < high)
-	{
-		int			middle = low + (high - low) / 2;
-		BlockEntry *entry = list->entries[middle];
-
-		if (vpage < entry->first_vpage)
-			high = middle;
-		else if (vpage >= entry->first_vpage + block_vpages(entry->rows))
-			low = middle + 1;
-		else
-			return entry;
-	}
-	return NULL;
-}
-
 /*
  * The same for a virtual page: rows without a mark.
  *
@@ -228,7 +206,7 @@ load_virtual_page(PyroScan *scan, BlockNumber page, const OffsetNumber *offsets,
 	bool		all = count < 0;
 
 	scan_load_blocks(scan);
-	pages->entry = find_entry(scan->blocks, vpage);
+	pages->entry = directory_list_find(scan->blocks, vpage);
 	if (pages->entry == NULL)
 		return;
 	pages->page = page;
