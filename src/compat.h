@@ -110,10 +110,8 @@
 
 /* 18: failed attempts to lock may be logged */
 #if PG_VERSION_NUM >= 180000
-#define conditional_lock_tuple(rel, tid, mode) ConditionalLockTuple(rel, tid, mode, false)
 #define conditional_wait_for(xid) ConditionalXactLockTableWait(xid, false)
 #else
-#define conditional_lock_tuple(rel, tid, mode) ConditionalLockTuple(rel, tid, mode)
 #define conditional_wait_for(xid) ConditionalXactLockTableWait(xid)
 #endif
 

@@ -311,9 +311,16 @@ directory_created_by(int64 storage_id, FullTransactionId xid)
 		return list;
 	while ((entry = next_real(&scan)) != NULL)
 	{
+		BlockEntry **last = list->count > 0 ? &list->entries[list->count - 1] : NULL;
+
 		if (FullTransactionIdEquals(entry->created, xid))
-			append_entry(list, &allocated, entry);
-		else if (list->count > 0)
+		{
+			if (last == NULL || (*last)->first_vpage != entry->first_vpage)
+				append_entry(list, &allocated, entry);
+			else if (outlives(entry, *last))
+				*last = entry;
+		}
+		else if (last != NULL)
 			break;				/* a transaction's vpages are neighbours */
 	}
 	own_scan_end(&scan);

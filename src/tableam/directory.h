@@ -69,7 +69,7 @@ BlockList  *directory_find_all(int64 storage_id, int64 vpage);
 
 /*
  * The blocks that a transaction created, the newest vpages first, dead ones
- * included.
+ * included; of each the version whose payload is there longest.
  */
 BlockList  *directory_created_by(int64 storage_id, FullTransactionId xid);
 

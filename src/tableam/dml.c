@@ -185,13 +185,13 @@ update_block_row(Relation rel, const ItemPointerData *tid, TupleTableSlot *slot,
 				 Snapshot crosscheck, bool wait, TM_FailureData *tmfd,
 				 LockTupleMode *lockmode, TU_UpdateIndexes * update_indexes)
 {
-	BlockEntry *entry = directory_find(storage_id(rel, NULL), tid_vpage(tid), SnapshotAny);
+	BlockEntry *entry = directory_find(storage_id(rel, NULL), tid_vpage(tid), NULL);
 	TM_Result	result;
 	int			row;
 
 	*update_indexes = TU_None;
 	*lockmode = LockTupleExclusive;
-	if (entry != NULL && tid_block_row(tid, entry->first_vpage) < entry->rows)
+	if (entry != NULL)
 		*lockmode = update_lock_mode(rel, entry, tid_block_row(tid, entry->first_vpage), slot);
 	result = lock_for_change(rel, tid, cid, crosscheck, wait, &entry, tmfd, "update");
 	if (result != TM_Ok)

@@ -130,6 +130,7 @@ pyro_index_delete_tuples(Relation rel, TM_IndexDeleteOp *delstate)
 	int			all_count = delstate->ndeltids;
 	TM_IndexDelete *block_rows = palloc(Max(all_count, 1) * sizeof(TM_IndexDelete));
 	int			block_count = 0;
+	bool		head_wanted = delstate->bottomup;
 	TransactionId result = InvalidTransactionId;
 
 	for (int i = 0; i < all_count; i++)
@@ -137,12 +138,17 @@ pyro_index_delete_tuples(Relation rel, TM_IndexDeleteOp *delstate)
 		TM_IndexDelete entry = delstate->deltids[i];
 
 		if (!tid_is_block_row(&entry.tid))
+		{
 			delstate->deltids[head_count++] = entry;
+			head_wanted |= delstate->status[entry.id].knowndeletable;
+		}
 		else if (!delstate->bottomup)
 			block_rows[block_count++] = entry;
 	}
-	delstate->ndeltids = head_count;
-	if (head_count > 0)
+
+	/* where none is known to be deletable, heap expects bottom-up deletion */
+	delstate->ndeltids = head_wanted ? head_count : 0;
+	if (delstate->ndeltids > 0)
 		result = heap_routine()->index_delete_tuples(rel, delstate);
 
 	/*

@@ -98,7 +98,6 @@ read_map(Relation rel, int64 id, FullTransactionId mover)
 	MemoryContext before;
 	BlockList  *list;
 	MoveMap    *result;
-	int64		last_vpage = -1;
 
 	map = NULL;
 	if (map_context == NULL)
@@ -111,12 +110,7 @@ read_map(Relation rel, int64 id, FullTransactionId mover)
 	result->mover = mover;
 	list = directory_created_by(id, mover);
 	for (int i = 0; i < list->count; i++)
-	{
-		/* a block whose payload was moved has several rows in the directory */
-		if (list->entries[i]->first_vpage != last_vpage)
-			add_block(result, rel, list->entries[i], pin);
-		last_vpage = list->entries[i]->first_vpage;
-	}
+		add_block(result, rel, list->entries[i], pin);
 	block_pin_release(pin);
 	if (result->count > 0)
 		qsort(result->rows, result->count, sizeof(MovedRow), compare_rows);

@@ -172,7 +172,10 @@ hold_snapshot(Snapshot snapshot)
 		snapshot = ActiveSnapshotSet() ? GetActiveSnapshot() : GetTransactionSnapshot();
 	if (old != NULL && !TransactionIdPrecedes(snapshot->xmin, old->xmin))
 		return;
-	held_snapshot = RegisterSnapshotOnOwner(snapshot, TopTransactionResourceOwner);
+	/* a copy, as the active one may still be given another command */
+	PushCopiedSnapshot(snapshot);
+	held_snapshot = RegisterSnapshotOnOwner(GetActiveSnapshot(), TopTransactionResourceOwner);
+	PopActiveSnapshot();
 	if (old != NULL)
 		UnregisterSnapshotFromOwner(old, TopTransactionResourceOwner);
 }

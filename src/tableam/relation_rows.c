@@ -125,6 +125,13 @@ own_scan_begin(OwnScan *scan, OwnTable table, bool by_other_key, Snapshot snapsh
 		snapshot = SnapshotAny;
 	}
 	scan->scan = systable_beginscan_ordered(scan->table, scan->index, snapshot, key_count, keys);
+
+	/*
+	 * What is dead to all here may still be seen on a standby, which hears of
+	 * it when the row is vacuumed, so until then SnapshotAny sees it.
+	 */
+	if (snapshot == SnapshotAny)
+		scan->scan->iscan->ignore_killed_tuples = false;
 	return true;
 }
 

@@ -113,15 +113,56 @@ lock_page(Relation rel, BlockNumber page, LOCKMODE mode, bool wait)
 	return true;
 }
 
+/*
+ * The lock of a row.  It is not that of a tuple, which the server expects to be
+ * held for moments only, and not for the rest of the transaction.
+ */
+static LOCKTAG
+row_tag(Relation rel, const ItemPointerData *tid)
+{
+	LOCKTAG		tag = {
+		.locktag_field1 = rel->rd_lockInfo.lockRelId.dbId,
+		.locktag_field2 = rel->rd_lockInfo.lockRelId.relId,
+		.locktag_field3 = ItemPointerGetBlockNumberNoCheck(tid),
+		.locktag_field4 = ItemPointerGetOffsetNumberNoCheck(tid),
+		.locktag_type = LOCKTAG_USERLOCK,
+		.locktag_lockmethodid = DEFAULT_LOCKMETHOD,
+	};
+
+	return tag;
+}
+
+typedef struct RowContext
+{
+	Relation	rel;
+	const ItemPointerData *tid;
+} RowContext;
+
+/* Say of a deadlock, or of a long wait, which row it is about. */
+static void
+add_row_context(void *arg)
+{
+	RowContext *context = arg;
+
+	errcontext("while locking row (%u,%u) in relation \"%s\"",
+			   ItemPointerGetBlockNumberNoCheck(context->tid),
+			   ItemPointerGetOffsetNumberNoCheck(context->tid),
+			   RelationGetRelationName(context->rel));
+}
+
 static bool
 lock_row(Relation rel, const ItemPointerData *tid, LOCKMODE mode, bool wait)
 {
-	ItemPointerData copy = *tid;
+	LOCKTAG		tag = row_tag(rel, tid);
+	RowContext	context = {.rel = rel,.tid = tid};
+	ErrorContextCallback callback = {.previous = error_context_stack,
+	.callback = add_row_context,.arg = &context};
+	bool		locked;
 
-	if (!wait)
-		return conditional_lock_tuple(rel, &copy, mode);
-	LockTuple(rel, &copy, mode);
-	return true;
+	error_context_stack = &callback;
+	locked = LockAcquire(&tag, mode, false, !wait) != LOCKACQUIRE_NOT_AVAIL;
+	error_context_stack = callback.previous;
+	return locked;
 }
 
 /*
@@ -176,10 +217,10 @@ typedef struct HeldLock
 static void
 release(Relation rel, const ItemPointerData *tid, const HeldLock *held)
 {
-	ItemPointerData copy = *tid;
+	LOCKTAG		tag = row_tag(rel, tid);
 
 	if (held->row_mode != NoLock)
-		UnlockTuple(rel, &copy, held->row_mode);
+		LockRelease(&tag, held->row_mode, false);
 	if (held->page_mode != NoLock)
 		UnlockPage(rel, held->page, held->page_mode);
 }

@@ -346,16 +346,17 @@ my %moves;
 		$client->pair('skip locked', "SELECT count(*) <= cardinality(:'ids'::int[]) FROM (SELECT id FROM {t} WHERE $pinned FOR UPDATE SKIP LOCKED) x");
 		$client->pair('update after skip locked', "UPDATE {t} SET @{[changes()]} WHERE $pinned RETURNING $returned");
 	},
+	# Not by index alone: then heap's CURRENT OF misses rows whose page was pruned.
 	cursor => sub {
 		my ($client) = @_;
 		my $what = ("UPDATE {t} SET @{[changes()]} WHERE CURRENT OF c RETURNING $returned", "DELETE FROM {t} WHERE CURRENT OF c RETURNING $returned")[ rand() < 0.3 ];
 		$client->pin('id IN (' . join(', ', pool_ids(12)) . ')', 'FOR UPDATE', 4);
-		$client->pair('cursor for update', "DECLARE c CURSOR FOR SELECT id FROM {t} WHERE $pinned ORDER BY id FOR UPDATE;\nFETCH 1 FROM c;\n$what;\nFETCH 1 FROM c;\n$what;\nCLOSE c;");
+		$client->pair('cursor for update', "DECLARE c CURSOR FOR SELECT id, ts FROM {t} WHERE $pinned ORDER BY id FOR UPDATE;\nFETCH 1 FROM c;\n$what;\nFETCH 1 FROM c;\n$what;\nCLOSE c;");
 	},
 	cursor_plain => sub {
 		my ($client) = @_;
 		$client->pin('id IN (' . join(', ', pool_ids(12)) . ')', 'FOR UPDATE', 1);
-		$client->pair('cursor', "DECLARE c CURSOR FOR SELECT id FROM {t} WHERE $pinned;\nFETCH 1 FROM c;\nSELECT pg_sleep(0.005) WHERE false;\n"
+		$client->pair('cursor', "DECLARE c CURSOR FOR SELECT id, ts FROM {t} WHERE $pinned;\nFETCH 1 FROM c;\nSELECT pg_sleep(0.005) WHERE false;\n"
 			  . "UPDATE {t} SET @{[changes()]} WHERE CURRENT OF c;\nCLOSE c;");
 	},
 	child => sub {
@@ -547,6 +548,8 @@ sub repeat
 		$counts{"$name rounds"}++;
 		foreach my $state ($output =~ /(?:ERROR|FATAL|PANIC):\s+(\w{5}):/g)
 		{
+			# the rest of a transaction that has failed
+			next if $state eq '25P02';
 			$counts{"$name $state"}++;
 			next if $state =~ $allowed;
 			$counts{failures}++;
@@ -574,11 +577,14 @@ my %background = (
 		repeat('compact', qr/^$/, sub { sleep rand 0.02; return "CALL pyro.compact('p');\nCALL pyro.compact('pc');" });
 	},
 	maintain => sub {
+		# One index at a time: heap fails too, "no valid index found for toast relation",
+		# where the index of its TOAST relation is rebuilt concurrently.
+		my @indexes = qw(p_pkey p_k p_j p_t p_ts p_prof);
 		repeat('maintain', qr/^40P01$/, sub {
 			sleep rand 0.05;
 			return (
 				'VACUUM p;', 'VACUUM (INDEX_CLEANUP ON) p, pc;', 'ANALYZE p;', 'VACUUM ANALYZE pc;', 'VACUUM (FREEZE) p;', 'VACUUM (TRUNCATE ON) p;',
-				'REINDEX INDEX p_k;', 'REINDEX TABLE CONCURRENTLY p;', 'REINDEX TABLE p;',
+				'REINDEX INDEX p_k;', "REINDEX INDEX CONCURRENTLY $indexes[rand @indexes];", 'REINDEX TABLE p;',
 				'CREATE INDEX CONCURRENTLY p_new ON p (ts, id);', 'DROP INDEX CONCURRENTLY IF EXISTS p_new;',
 				'CREATE INDEX CONCURRENTLY p_new ON p (ts, id);', 'DROP INDEX IF EXISTS p_new;',
 				'CHECKPOINT;')[ rand 14 ] =~ s/^(?=CREATE INDEX)/DROP INDEX IF EXISTS p_new;\n/r;
