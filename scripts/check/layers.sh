@@ -27,10 +27,11 @@ stack:
 s3:
 profile: stack
 flame: profile stack
+block: profile stack
 query: profile stack
-tableam: profile stack
-planner: tableam flame profile stack
-worker: tableam s3 profile stack
+tableam: block profile stack
+planner: tableam block flame profile stack
+worker: tableam block s3 profile stack
 bridge: profile stack flame
 LAYERS
 

@@ -1,0 +1,66 @@
+/*
+ * block_dictionary.h
+ *	  One dictionary for the profiles of a block.
+ *
+ * While rows come in, strings, mappings, functions, locations, stacks, label
+ * sets and keys are numbered as they arrive and found again by hashes.
+ * Sealing puts them into the canonical order of stack_dictionary.h, so that
+ * the part of the dictionary that one profile uses is in canonical order, too.
+ *
+ * A key is a stack with a label set: what tells the samples of a row apart.
+ */
+#ifndef PYRO_BLOCK_DICTIONARY_H
+#define PYRO_BLOCK_DICTIONARY_H
+
+#include "profile/profile.h"
+
+/* Label sets in canonical order, as those of a Profile; set 0 is empty. */
+typedef struct LabelSets
+{
+	uint32		nsets;
+	uint32	   *set_end;
+	ProfileLabel *labels;
+} LabelSets;
+
+/* Where the parts of a source are in the open dictionary. */
+typedef struct DictionaryMap
+{
+	uint32	   *string;
+	uint32	   *mapping;
+	uint32	   *function;
+	uint32	   *location;
+	uint32	   *node;
+	uint32	   *label_set;
+} DictionaryMap;
+
+typedef struct OpenDictionary OpenDictionary;
+
+/* What sealing leaves. */
+typedef struct SealedDictionary
+{
+	StackDictionary stacks;
+	LabelSets	label_sets;
+	uint32		nkeys;
+	uint32	   *key_node;		/* [key] */
+	uint32	   *key_label_set;
+} SealedDictionary;
+
+extern OpenDictionary *open_dictionary_create(const Allocator *allocator,
+											  PyroError *error);
+extern bool open_dictionary_add(OpenDictionary *dictionary,
+								const StackDictionary *stacks,
+								const LabelSets *label_sets,
+								const Allocator *scratch, DictionaryMap *map,
+								PyroError *error);
+extern bool open_dictionary_key(OpenDictionary *dictionary, uint32 node,
+								uint32 label_set, uint32 *key,
+								PyroError *error);
+extern size_t open_dictionary_size(const OpenDictionary *dictionary);
+extern bool open_dictionary_seal(OpenDictionary *dictionary,
+								 const uint32 *key_count,
+								 const Allocator *allocator,
+								 SealedDictionary *sealed,
+								 DictionaryMap *map, uint32 **key_map,
+								 PyroError *error);
+
+#endif							/* PYRO_BLOCK_DICTIONARY_H */
