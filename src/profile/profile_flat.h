@@ -14,7 +14,8 @@
  *	names				names_size bytes, or a zstd frame of them
  *	details				details_size bytes, or a zstd frame of them
  *
- * The names are what a call tree by function needs:
+ * Columns of the dictionary are those of stack/dictionary_codec.h, label sets
+ * those of label_codec.h.  The names are what a call tree by function needs:
  *
  *	ProfileFlatCounts
  *	strings		length shared with the string before, length of the rest, then

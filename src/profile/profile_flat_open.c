@@ -12,401 +12,36 @@
 #include "postgres_fe.h"
 #endif
 
+#include "profile/label_codec.h"
 #include "profile/profile_flat.h"
 #include "profile/profile_flat_sections.h"
-#include "stack/packed_array.h"
+#include "stack/dictionary_codec.h"
 
 typedef struct FlatReader
 {
-	PackedReader in;
+	DictionaryReader dictionary;
 	ProfileFlatCounts counts;
-	const Allocator *allocator;
 	Profile    *profile;
-	StackDictionary *stacks;
-	uint32	   *numbers32;		/* one column at a time */
-	uint64	   *numbers64;
 	bool		names_only;		/* and of values only one type's: */
 	uint32		only_type;
-	size_t		memory_left;
-	PyroError  *error;
 } FlatReader;
-
-/* Memory for n elements, counted against the cap; NULL with the error set. */
-static void *
-reader_array(FlatReader *r, size_t n, size_t element_size)
-{
-	void	   *array;
-
-	if (n > r->memory_left / element_size)
-	{
-		profile_flat_corrupt(r->error, "it claims more elements than it can have");
-		return NULL;
-	}
-	r->memory_left -= n * element_size;
-	array = allocate_array(r->allocator, n, element_size);
-	if (array == NULL)
-		pyro_fail_memory(r->error);
-	return array;
-}
-
-/* The next column into numbers32 or numbers64, or the error set. */
-static inline bool
-column32(FlatReader *r, size_t n, const char *what)
-{
-	return unpack_numbers32(&r->in, r->numbers32, n) ||
-		profile_flat_corrupt(r->error, what);
-}
-
-static inline bool
-column64(FlatReader *r, size_t n, const char *what)
-{
-	return unpack_numbers64(&r->in, r->numbers64, n) ||
-		profile_flat_corrupt(r->error, what);
-}
-
-/* Pass over some columns of n numbers. */
-static inline bool
-skip_columns(FlatReader *r, uint32 ncolumns, size_t n, const char *what)
-{
-	while (ncolumns-- > 0)
-		if (!skip_numbers(&r->in, n))
-			return profile_flat_corrupt(r->error, what);
-	return true;
-}
-
-/* The next column into elements' fields: 32-bit numbers below a bound. */
-#define READ_INDEXES(r, n, bound, target, what) \
-	do { \
-		uint32		largest = 0; \
-		if (!column32(r, n, what)) \
-			return false; \
-		for (uint32 i = 0; i < (n); i++) \
-		{ \
-			largest = Max(largest, (r)->numbers32[i]); \
-			target = (r)->numbers32[i]; \
-		} \
-		if ((n) > 0 && largest >= (bound)) \
-			return profile_flat_corrupt((r)->error, what); \
-	} while (0)
-
-#define READ_NUMBERS64(r, n, target, decode, what) \
-	do { \
-		if (!column64(r, n, what)) \
-			return false; \
-		for (uint32 i = 0; i < (n); i++) \
-			target = decode((r)->numbers64[i]); \
-	} while (0)
-
-#define AS_IT_IS(number) (number)
-
-/* The index that index_difference() coded. */
-static inline uint32
-apply_difference(uint32 coded, uint32 base)
-{
-	return base + ((coded >> 1) ^ (0 - (coded & 1)));
-}
-
-static bool
-read_strings(FlatReader *r)
-{
-	StackDictionary *stacks = r->stacks;
-	uint32		n = r->counts.nstrings;
-	uint32		string_bytes = r->counts.string_bytes;
-	char	   *bytes = reader_array(r, string_bytes, 1);
-	uint32		used = 0;
-	StringRef	before = {"", 0};
-
-	stacks->nstrings = n;
-	stacks->strings = reader_array(r, n, sizeof(StringRef));
-	if (bytes == NULL || stacks->strings == NULL ||
-		!column32(r, n, "shared string lengths") ||
-		!column64(r, n, "string lengths"))
-		return false;
-	for (uint32 i = 0; i < n; i++)
-	{
-		uint32		shared = r->numbers32[i];
-		uint64		rest = r->numbers64[i];
-
-		if (shared > before.length || rest > string_bytes ||
-			shared + rest > string_bytes - used ||
-			rest > (uint64) (r->in.end - r->in.position))
-			return profile_flat_corrupt(r->error, "string lengths");
-		if (shared > 0)
-			memcpy(bytes + used, before.data, shared);
-		memcpy(bytes + used + shared, r->in.position, rest);
-		r->in.position += rest;
-		before = string_ref(bytes + used, shared + rest);
-		stacks->strings[i] = before;
-		used += before.length;
-	}
-	if (used != string_bytes || n == 0 || stacks->strings[0].length != 0)
-		return profile_flat_corrupt(r->error, "string table");
-	return true;
-}
-
-/* Arrays of the dictionary, all zero. */
-static bool
-make_frames(FlatReader *r)
-{
-	StackDictionary *stacks = r->stacks;
-	const ProfileFlatCounts *counts = &r->counts;
-
-	stacks->nmappings = counts->nmappings;
-	stacks->nfunctions = counts->nfunctions;
-	stacks->nlocations = counts->nlocations;
-	stacks->nlines = counts->nlines;
-	stacks->mappings = reader_array(r, counts->nmappings,
-									sizeof(StackMapping));
-	stacks->functions = reader_array(r, counts->nfunctions,
-									 sizeof(StackFunction));
-	stacks->locations = reader_array(r, counts->nlocations,
-									 sizeof(StackLocation));
-	stacks->lines = reader_array(r, counts->nlines, sizeof(StackLine));
-	if (stacks->mappings == NULL || stacks->functions == NULL ||
-		stacks->locations == NULL || stacks->lines == NULL)
-		return false;
-	memset(stacks->mappings, 0, counts->nmappings * sizeof(StackMapping));
-	memset(stacks->functions, 0, counts->nfunctions * sizeof(StackFunction));
-	memset(stacks->locations, 0, counts->nlocations * sizeof(StackLocation));
-	memset(stacks->lines, 0, counts->nlines * sizeof(StackLine));
-	if (counts->main_mapping > counts->nmappings)
-		return profile_flat_corrupt(r->error, "main mapping");
-	r->profile->main_mapping = counts->main_mapping;
-	return true;
-}
-
-static bool
-read_function_names(FlatReader *r)
-{
-	uint64		name = 0;
-
-	if (!column32(r, r->counts.nfunctions, "function names"))
-		return false;
-	for (uint32 i = 0; i < r->counts.nfunctions; i++)
-	{
-		name += r->numbers32[i];
-		if (name >= r->counts.nstrings)
-			return profile_flat_corrupt(r->error, "function names");
-		r->stacks->functions[i].name = name;
-	}
-	return true;
-}
-
-static bool
-read_line_counts(FlatReader *r)
-{
-	StackLocation *locations = r->stacks->locations;
-	uint64		nlines = 0;
-
-	if (!column32(r, r->counts.nlocations, "line counts"))
-		return false;
-	for (uint32 i = 0; i < r->counts.nlocations; i++)
-	{
-		locations[i].line_start = nlines;
-		locations[i].nlines = r->numbers32[i];
-		nlines += r->numbers32[i];
-		if (nlines > r->counts.nlines)
-			return profile_flat_corrupt(r->error, "line counts");
-	}
-	return nlines == r->counts.nlines ||
-		profile_flat_corrupt(r->error, "line counts");
-}
-
-/* Columns of the dictionary that name frames. */
-static bool
-read_frame_names(FlatReader *r)
-{
-	StackDictionary *stacks = r->stacks;
-	uint32		function = 0;
-
-	READ_INDEXES(r, r->counts.nmappings, r->counts.nstrings,
-				 stacks->mappings[i].filename, "mapping file");
-	if (!read_function_names(r) || !read_line_counts(r))
-		return false;
-	READ_INDEXES(r, r->counts.nlocations, r->counts.nmappings + 1,
-				 stacks->locations[i].mapping, "location mappings");
-	if (!column32(r, r->counts.nlines, "line functions"))
-		return false;
-	for (uint32 i = 0; i < r->counts.nlines; i++)
-	{
-		function = apply_difference(r->numbers32[i], function);
-		if (function > r->counts.nfunctions)
-			return profile_flat_corrupt(r->error, "line functions");
-		stacks->lines[i].function = function;
-	}
-	return true;
-}
-
-static bool
-read_mapping_details(FlatReader *r)
-{
-	uint32		n = r->counts.nmappings;
-	StackMapping *mappings = r->stacks->mappings;
-
-	READ_NUMBERS64(r, n, mappings[i].memory_start, AS_IT_IS, "mapping start");
-	READ_NUMBERS64(r, n, mappings[i].memory_limit, AS_IT_IS, "mapping limit");
-	READ_NUMBERS64(r, n, mappings[i].file_offset, AS_IT_IS, "mapping offset");
-	READ_INDEXES(r, n, r->counts.nstrings, mappings[i].build_id,
-				 "mapping build id");
-	READ_INDEXES(r, n, 16, mappings[i].flags, "mapping flags");
-	return true;
-}
-
-static bool
-read_function_details(FlatReader *r)
-{
-	uint32		n = r->counts.nfunctions;
-	uint32		nstrings = r->counts.nstrings;
-	StackFunction *functions = r->stacks->functions;
-
-	if (!column32(r, n, "system names"))
-		return false;
-	for (uint32 i = 0; i < n; i++)
-	{
-		functions[i].system_name = apply_difference(r->numbers32[i],
-													functions[i].name);
-		if (functions[i].system_name >= nstrings)
-			return profile_flat_corrupt(r->error, "system names");
-	}
-	READ_INDEXES(r, n, nstrings, functions[i].filename, "function files");
-	READ_NUMBERS64(r, n, functions[i].start_line, zigzag_decode, "start lines");
-	return true;
-}
-
-static bool
-read_location_details(FlatReader *r)
-{
-	uint32		n = r->counts.nlocations;
-	StackLocation *locations = r->stacks->locations;
-	uint64		address = 0;
-
-	READ_INDEXES(r, n, 2, locations[i].is_folded, "location flags");
-	if (!column64(r, n, "addresses"))
-		return false;
-	for (uint32 i = 0; i < n; i++)
-	{
-		address += (uint64) zigzag_decode(r->numbers64[i]);
-		locations[i].address = address;
-	}
-	return true;
-}
-
-static bool
-read_line_details(FlatReader *r)
-{
-	uint32		n = r->counts.nlines;
-	StackLine  *lines = r->stacks->lines;
-
-	if (!column64(r, n, "lines"))
-		return false;
-	for (uint32 i = 0; i < n; i++)
-	{
-		uint64		start = 0;
-
-		if (lines[i].function != 0)
-			start = r->stacks->functions[lines[i].function - 1].start_line;
-		lines[i].line = (int64) (start +
-								 (uint64) zigzag_decode(r->numbers64[i]));
-	}
-	READ_NUMBERS64(r, n, lines[i].column, zigzag_decode, "columns");
-	return true;
-}
-
-static bool
-read_trie(FlatReader *r)
-{
-	StackDictionary *stacks = r->stacks;
-	uint32		n = r->counts.nnodes;
-	uint32	   *parent;
-	uint32	   *depth;
-	uint32	   *path;			/* the last node at each depth */
-
-	if (n == 0)
-		return profile_flat_corrupt(r->error, "stack trie");
-	parent = reader_array(r, n, sizeof(uint32));
-	depth = reader_array(r, n, sizeof(uint32));
-	path = reader_array(r, n, sizeof(uint32));
-	stacks->node_location = reader_array(r, n, sizeof(uint32));
-	if (parent == NULL || depth == NULL || path == NULL ||
-		stacks->node_location == NULL || !column32(r, n - 1, "stack trie"))
-		return false;
-	stacks->nnodes = n;
-	stacks->node_parent = parent;
-	stacks->node_depth = depth;
-	parent[0] = depth[0] = path[0] = stacks->node_location[0] = 0;
-	for (uint32 i = 1; i < n; i++)
-	{
-		uint32		up = r->numbers32[i - 1];
-
-		if (up > depth[i - 1])
-			return profile_flat_corrupt(r->error, "stack trie");
-		depth[i] = depth[i - 1] + 1 - up;
-		parent[i] = path[depth[i] - 1];
-		path[depth[i]] = i;
-	}
-	READ_INDEXES(r, n - 1, r->counts.nlocations, stacks->node_location[i + 1],
-				 "stack locations");
-	return true;
-}
-
-static bool
-read_label_sets(FlatReader *r)
-{
-	Profile    *profile = r->profile;
-	uint32		n = r->counts.nlabel_sets;
-	uint32		nlabels = r->counts.nlabels;
-	uint32		nstrings = r->counts.nstrings;
-	ProfileLabel *labels = reader_array(r, nlabels, sizeof(ProfileLabel));
-	uint64		end = 0;
-
-	profile->label_set_end = reader_array(r, n, sizeof(uint32));
-	if (labels == NULL || profile->label_set_end == NULL ||
-		!column32(r, n, "label sets"))
-		return false;
-	profile->nlabel_sets = n;
-	profile->labels = labels;
-	for (uint32 i = 0; i < n; i++)
-	{
-		end += r->numbers32[i];
-		if (end > nlabels || (i == 0 && end > 0))
-			return profile_flat_corrupt(r->error, "label sets");
-		profile->label_set_end[i] = end;
-	}
-	if (n == 0 || end != nlabels)
-		return profile_flat_corrupt(r->error, "label sets");
-	READ_INDEXES(r, nlabels, nstrings, labels[i].key, "label keys");
-	READ_INDEXES(r, nlabels, 2, labels[i].is_number, "label kinds");
-	READ_INDEXES(r, nlabels, nstrings, labels[i].string, "label values");
-	for (uint32 i = 0; i < nlabels; i++)
-	{
-		labels[i].unit = labels[i].is_number ? labels[i].string : 0;
-		if (labels[i].is_number)
-			labels[i].string = 0;
-	}
-	READ_NUMBERS64(r, nlabels, labels[i].number, zigzag_decode,
-				   "label numbers");
-	return true;
-}
 
 /* Read the values of one sample type, or pass over them (NULL). */
 static bool
 read_values(FlatReader *r, int64 *values, uint32 n)
 {
+	ColumnReader *columns = &r->dictionary.columns;
+	PackedReader *in = &columns->in;
 	int64		divisor;
 
-	if (r->in.end - r->in.position < sizeof(divisor))
-		return profile_flat_corrupt(r->error, "values");
+	if (in->end - in->position < sizeof(divisor))
+		return columns_corrupt(columns, "values");
+	memcpy(&divisor, in->position, sizeof(divisor));
+	in->position += sizeof(divisor);
 	if (values == NULL)
-	{
-		r->in.position += sizeof(divisor);
-		return skip_columns(r, 1, n, "values");
-	}
-	memcpy(&divisor, r->in.position, sizeof(divisor));
-	r->in.position += sizeof(divisor);
-	if (divisor < 1)
-		return profile_flat_corrupt(r->error, "values");
-	if (!unpack_numbers64(&r->in, (uint64 *) values, n))
-		return profile_flat_corrupt(r->error, "values");
+		return skip_numbers(in, n) || columns_corrupt(columns, "values");
+	if (divisor < 1 || !unpack_numbers64(in, (uint64 *) values, n))
+		return columns_corrupt(columns, "values");
 	/* a damaged quotient may wrap around, which harms nobody */
 	for (uint32 i = 0; i < n; i++)
 		values[i] = (int64) ((uint64) zigzag_decode((uint64) values[i]) *
@@ -417,29 +52,30 @@ read_values(FlatReader *r, int64 *values, uint32 n)
 static bool
 read_samples(FlatReader *r)
 {
+	ColumnReader *columns = &r->dictionary.columns;
 	Profile    *profile = r->profile;
 	uint32		n = profile->header.nsamples;
 	uint32		ntypes = profile->header.nsample_types;
 	uint64		node = 0;
 
-	profile->sample_node = reader_array(r, n, sizeof(uint32));
-	profile->values = reader_array(r, ntypes, sizeof(int64 *));
+	profile->sample_node = columns_array(columns, n, sizeof(uint32));
+	profile->values = columns_array(columns, ntypes, sizeof(int64 *));
 	if (profile->sample_node == NULL || profile->values == NULL ||
-		!column32(r, n, "sample stacks"))
+		!read_column32(columns, n, "sample stacks"))
 		return false;
 	for (uint32 i = 0; i < n; i++)
 	{
-		node += r->numbers32[i];
+		node += columns->scratch.numbers32[i];
 		profile->sample_node[i] = node;
 	}
 	if (node >= r->counts.nnodes)
-		return profile_flat_corrupt(r->error, "sample stacks");
+		return columns_corrupt(columns, "sample stacks");
 	for (uint32 t = 0; t < ntypes; t++)
 	{
 		profile->values[t] = NULL;
 		if (!r->names_only || t == r->only_type)
 		{
-			profile->values[t] = reader_array(r, n, sizeof(int64));
+			profile->values[t] = columns_array(columns, n, sizeof(int64));
 			if (profile->values[t] == NULL)
 				return false;
 		}
@@ -450,82 +86,121 @@ read_samples(FlatReader *r)
 }
 
 static bool
+read_label_sets(FlatReader *r)
+{
+	r->profile->nlabel_sets = r->counts.nlabel_sets;
+	return label_sets_read(&r->dictionary.columns, r->counts.nstrings,
+						   r->counts.nlabel_sets, r->counts.nlabels,
+						   &r->profile->label_set_end, &r->profile->labels);
+}
+
+static bool
 read_sample_labels(FlatReader *r)
 {
+	ColumnReader *columns = &r->dictionary.columns;
 	Profile    *profile = r->profile;
 	uint32		n = profile->header.nsamples;
 
-	profile->sample_label_set = reader_array(r, n, sizeof(uint32));
+	profile->sample_label_set = columns_array(columns, n, sizeof(uint32));
 	if (profile->sample_label_set == NULL)
 		return false;
-	READ_INDEXES(r, n, r->counts.nlabel_sets, profile->sample_label_set[i],
-				 "sample labels");
+	READ_INDEXES(columns, n, r->counts.nlabel_sets,
+				 profile->sample_label_set[i], "sample labels");
 	return true;
 }
 
 static bool
 read_comments(FlatReader *r)
 {
+	ColumnReader *columns = &r->dictionary.columns;
 	Profile    *profile = r->profile;
 	uint32		n = r->counts.ncomments;
 	uint32		nstrings = r->counts.nstrings;
 
-	profile->comments = reader_array(r, n, sizeof(uint32));
+	profile->comments = columns_array(columns, n, sizeof(uint32));
 	if (profile->comments == NULL)
 		return false;
-	if (!unpack_numbers32(&r->in, profile->comments, n))
-		return profile_flat_corrupt(r->error, "comments");
+	/* not through the scratch, which may be shorter */
+	if (!unpack_numbers32(&columns->in, profile->comments, n))
+		return columns_corrupt(columns, "comments");
 	for (uint32 i = 0; i < n; i++)
 		if (profile->comments[i] >= nstrings)
-			return profile_flat_corrupt(r->error, "comments");
+			return columns_corrupt(columns, "comments");
 	profile->ncomments = n;
+	return true;
+}
+
+/* Counts, and memory for what they count. */
+static bool
+read_counts(FlatReader *r)
+{
+	ColumnReader *columns = &r->dictionary.columns;
+	ProfileFlatCounts *counts = &r->counts;
+	size_t		longest;
+
+	if (columns->in.end - columns->in.position < sizeof(*counts))
+		return columns_corrupt(columns, "it is cut off");
+	memcpy(counts, columns->in.position, sizeof(*counts));
+	columns->in.position += sizeof(*counts);
+	r->dictionary.counts = (DictionaryCounts)
+	{
+		.nstrings = counts->nstrings,
+			.string_bytes = counts->string_bytes,
+			.nmappings = counts->nmappings,
+			.nfunctions = counts->nfunctions,
+			.nlocations = counts->nlocations,
+			.nlines = counts->nlines,
+			.nnodes = counts->nnodes
+	};
+	longest = Max(dictionary_longest_column(&r->dictionary.counts),
+				  Max(counts->nlabels, counts->nlabel_sets));
+	if (!columns_reserve(columns, Max(longest, r->profile->header.nsamples)))
+		return false;
+	r->profile->stacks = columns_array(columns, 1, sizeof(StackDictionary));
+	if (r->profile->stacks == NULL)
+		return false;
+	memset(r->profile->stacks, 0, sizeof(StackDictionary));
+	r->dictionary.stacks = r->profile->stacks;
+	if (counts->main_mapping > counts->nmappings)
+		return columns_corrupt(columns, "main mapping");
+	r->profile->main_mapping = counts->main_mapping;
 	return true;
 }
 
 static bool
 read_names(FlatReader *r)
 {
-	ProfileFlatCounts *counts = &r->counts;
-	uint32		longest;
-
-	if (r->in.end - r->in.position < sizeof(*counts))
-		return profile_flat_corrupt(r->error, "it is cut off");
-	memcpy(counts, r->in.position, sizeof(*counts));
-	r->in.position += sizeof(*counts);
-	longest = Max(Max(counts->nstrings, counts->nnodes),
-				  Max(Max(counts->nfunctions, counts->nlines),
-					  Max(counts->nlocations, counts->nlabels)));
-	longest = Max(Max(longest, counts->nlabel_sets),
-				  Max(counts->nmappings, r->profile->header.nsamples));
-	r->numbers32 = reader_array(r, longest, sizeof(uint32));
-	r->numbers64 = reader_array(r, longest, sizeof(uint64));
-	r->stacks = reader_array(r, 1, sizeof(StackDictionary));
-	if (r->numbers32 == NULL || r->numbers64 == NULL || r->stacks == NULL)
-		return false;
-	memset(r->stacks, 0, sizeof(StackDictionary));
-	r->profile->stacks = r->stacks;
-	return read_strings(r) && make_frames(r) && read_frame_names(r) &&
-		read_trie(r) && read_samples(r);
+	return read_counts(r) && dictionary_read_names(&r->dictionary) &&
+		dictionary_read_trie(&r->dictionary) && read_samples(r);
 }
 
 static bool
 read_details(FlatReader *r)
 {
-	return read_mapping_details(r) && read_function_details(r) &&
-		read_location_details(r) && read_line_details(r) &&
-		read_label_sets(r) && read_sample_labels(r) && read_comments(r);
+	return dictionary_read_details(&r->dictionary) && read_label_sets(r) &&
+		read_sample_labels(r) && read_comments(r);
 }
 
 /* Read a section to its end. */
 static bool
 read_section(FlatReader *r, StringRef section, bool (*read) (FlatReader *r))
 {
-	r->in.position = (const uint8 *) section.data;
-	r->in.end = r->in.position + section.length;
-	if (!read(r))
-		return false;
-	return r->in.position == r->in.end ||
-		profile_flat_corrupt(r->error, "it is longer than its content");
+	ColumnReader *columns = &r->dictionary.columns;
+
+	columns_start(columns, section.data, section.length);
+	return read(r) && columns_finish(columns);
+}
+
+static void
+init_reader(FlatReader *r, Profile *profile, size_t max_memory,
+			const Allocator *allocator, PyroError *error)
+{
+	memset(r, 0, sizeof(*r));
+	r->profile = profile;
+	r->dictionary.columns.subject = PROFILE_FLAT_SUBJECT;
+	r->dictionary.columns.allocator = allocator;
+	r->dictionary.columns.memory_left = max_memory;
+	r->dictionary.columns.error = error;
 }
 
 /* Take the next string of the head. */
@@ -615,13 +290,12 @@ profile_flat_open(const uint8 *bytes, size_t size, size_t max_memory,
 				  const Allocator *allocator, Profile *profile,
 				  PyroError *error)
 {
-	FlatReader	r = {.allocator = allocator,.profile = profile,
-		.memory_left = max_memory,.error = error
-	};
+	FlatReader	r;
 	StringRef	names;
 	StringRef	details;
 
 	memset(profile, 0, sizeof(*profile));
+	init_reader(&r, profile, max_memory, allocator, error);
 	return profile_flat_open_header(bytes, size, allocator, &profile->header,
 									error) &&
 		profile_flat_load(bytes, size, allocator, &names, &details, error) &&
@@ -643,13 +317,13 @@ profile_flat_open_names(const uint8 *bytes, size_t size,
 						size_t max_memory, const Allocator *allocator,
 						Profile *profile, PyroError *error)
 {
-	FlatReader	r = {.allocator = allocator,.profile = profile,
-		.names_only = true,.only_type = type,
-		.memory_left = max_memory,.error = error
-	};
+	FlatReader	r;
 	StringRef	names;
 
 	memset(profile, 0, sizeof(*profile));
+	init_reader(&r, profile, max_memory, allocator, error);
+	r.names_only = true;
+	r.only_type = type;
 	profile->header = *header;
 	return profile_flat_load(bytes, size, allocator, &names, NULL, error) &&
 		read_section(&r, names, read_names);

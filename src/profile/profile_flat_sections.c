@@ -19,8 +19,8 @@
 bool
 profile_flat_corrupt(PyroError *error, const char *what)
 {
-	return pyro_fail(error, PYRO_CORRUPT, "stored profile is damaged: %s",
-					 what);
+	return pyro_fail(error, PYRO_CORRUPT,
+					 PROFILE_FLAT_SUBJECT " is damaged: %s", what);
 }
 
 /*

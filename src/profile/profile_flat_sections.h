@@ -8,6 +8,9 @@
 #include "profile/compression.h"
 #include "profile/profile_flat.h"
 
+/* What messages call it. */
+#define PROFILE_FLAT_SUBJECT	"stored profile"
+
 extern bool profile_flat_corrupt(PyroError *error, const char *what);
 extern bool profile_flat_load(const uint8 *bytes, size_t size,
 							  const Allocator *allocator, StringRef *names,

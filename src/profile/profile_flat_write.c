@@ -9,9 +9,10 @@
 #endif
 
 #include "profile/compression.h"
+#include "profile/label_codec.h"
 #include "profile/profile_flat.h"
+#include "stack/dictionary_codec.h"
 #include "stack/hash.h"
-#include "stack/packed_array.h"
 
 /* A section smaller than this stays as it is. */
 #define MIN_COMPRESS_SIZE	128
@@ -22,140 +23,8 @@ typedef struct FlatWriter
 	const StackDictionary *stacks;
 	TextBuffer	payload;		/* names, then details */
 	uint32		names_size;		/* where the details begin */
-	uint32	   *numbers32;		/* one column at a time */
-	uint64	   *numbers64;
+	ColumnScratch scratch;
 } FlatWriter;
-
-/* Pack a column of n numbers that an expression gives for index i. */
-#define COLUMN32(writer, n, expression) \
-	do { \
-		for (uint32 i = 0; i < (n); i++) \
-			(writer)->numbers32[i] = (expression); \
-		pack_numbers32(&(writer)->payload, (writer)->numbers32, n); \
-	} while (0)
-
-#define COLUMN64(writer, n, expression) \
-	do { \
-		for (uint32 i = 0; i < (n); i++) \
-			(writer)->numbers64[i] = (expression); \
-		pack_numbers64(&(writer)->payload, (writer)->numbers64, n); \
-	} while (0)
-
-/* Difference of two indexes, zigzag coded into 32 bits (mod 2^32). */
-static inline uint32
-index_difference(uint32 value, uint32 base)
-{
-	int32		difference = (int32) (value - base);
-
-	return ((uint32) difference << 1) ^ (uint32) (difference >> 31);
-}
-
-static uint32
-shared_length(StringRef a, StringRef b)
-{
-	uint32		longest = Min(Min(a.length, b.length), 255);
-	uint32		n = 0;
-
-	while (n < longest && a.data[n] == b.data[n])
-		n++;
-	return n;
-}
-
-static void
-write_strings(FlatWriter *w)
-{
-	const StringRef *strings = w->stacks->strings;
-	uint32		n = w->stacks->nstrings;
-	uint32	   *shared = w->numbers32;
-
-	for (uint32 i = 0; i < n; i++)
-		shared[i] = i == 0 ? 0 : shared_length(strings[i - 1], strings[i]);
-	pack_numbers32(&w->payload, shared, n);
-	for (uint32 i = 0; i < n; i++)
-		w->numbers64[i] = strings[i].length - shared[i];
-	pack_numbers64(&w->payload, w->numbers64, n);
-	for (uint32 i = 0; i < n; i++)
-		text_append(&w->payload, strings[i].data + shared[i],
-					strings[i].length - shared[i]);
-}
-
-/* Columns of the dictionary that name frames. */
-static void
-write_frame_names(FlatWriter *w)
-{
-	const StackDictionary *stacks = w->stacks;
-	const StackFunction *functions = stacks->functions;
-	const StackLocation *locations = stacks->locations;
-	const StackLine *lines = stacks->lines;
-
-	COLUMN32(w, stacks->nmappings, stacks->mappings[i].filename);
-	COLUMN32(w, stacks->nfunctions,
-			 functions[i].name - (i > 0 ? functions[i - 1].name : 0));
-	COLUMN32(w, stacks->nlocations, locations[i].nlines);
-	COLUMN32(w, stacks->nlocations, locations[i].mapping);
-	COLUMN32(w, stacks->nlines,
-			 index_difference(lines[i].function,
-							  i > 0 ? lines[i - 1].function : 0));
-}
-
-/* The other columns of the dictionary. */
-static void
-write_frame_details(FlatWriter *w)
-{
-	const StackDictionary *stacks = w->stacks;
-	const StackMapping *mappings = stacks->mappings;
-	const StackFunction *functions = stacks->functions;
-	const StackLocation *locations = stacks->locations;
-	const StackLine *lines = stacks->lines;
-	uint32		n = stacks->nmappings;
-
-	COLUMN64(w, n, mappings[i].memory_start);
-	COLUMN64(w, n, mappings[i].memory_limit);
-	COLUMN64(w, n, mappings[i].file_offset);
-	COLUMN32(w, n, mappings[i].build_id);
-	COLUMN32(w, n, mappings[i].flags);
-	n = stacks->nfunctions;
-	COLUMN32(w, n, index_difference(functions[i].system_name,
-									functions[i].name));
-	COLUMN32(w, n, functions[i].filename);
-	COLUMN64(w, n, zigzag_encode(functions[i].start_line));
-	n = stacks->nlocations;
-	COLUMN32(w, n, locations[i].is_folded);
-	COLUMN64(w, n, zigzag_encode((int64) (locations[i].address -
-										  (i > 0 ? locations[i - 1].address : 0))));
-	n = stacks->nlines;
-	COLUMN64(w, n, zigzag_encode((int64) ((uint64) lines[i].line -
-										  (lines[i].function == 0 ? 0 :
-										   (uint64) functions[lines[i].function - 1].start_line))));
-	COLUMN64(w, n, zigzag_encode(lines[i].column));
-}
-
-static void
-write_trie(FlatWriter *w)
-{
-	const uint32 *depth = w->stacks->node_depth;
-	const uint32 *location = w->stacks->node_location;
-	uint32		n = w->stacks->nnodes - 1;
-
-	COLUMN32(w, n, depth[i] + 1 - depth[i + 1]);
-	COLUMN32(w, n, location[i + 1]);
-}
-
-static void
-write_label_sets(FlatWriter *w)
-{
-	const Profile *profile = w->profile;
-	const ProfileLabel *labels = profile->labels;
-	uint32		n = profile->nlabel_sets;
-	uint32		nlabels = profile->label_set_end[n - 1];
-
-	COLUMN32(w, n, profile->label_set_end[i] -
-			 profile_label_set_start(profile, i));
-	COLUMN32(w, nlabels, labels[i].key);
-	COLUMN32(w, nlabels, labels[i].is_number);
-	COLUMN32(w, nlabels, labels[i].is_number ? labels[i].unit : labels[i].string);
-	COLUMN64(w, nlabels, zigzag_encode(labels[i].number));
-}
 
 /* The greatest common divisor of all values, or 1. */
 static uint64
@@ -187,8 +56,9 @@ write_samples(FlatWriter *w)
 	const Profile *profile = w->profile;
 	uint32		n = profile->header.nsamples;
 
-	COLUMN32(w, n, profile->sample_node[i] -
-			 (i > 0 ? profile->sample_node[i - 1] : 0));
+	WRITE_COLUMN32(&w->scratch, &w->payload, n,
+				   profile->sample_node[i] -
+				   (i > 0 ? profile->sample_node[i - 1] : 0));
 	for (uint32 t = 0; t < profile->header.nsample_types; t++)
 	{
 		const int64 *values = profile->values[t];
@@ -196,9 +66,11 @@ write_samples(FlatWriter *w)
 
 		text_append(&w->payload, (char *) &divisor, sizeof(divisor));
 		if (divisor == 1)
-			COLUMN64(w, n, zigzag_encode(values[i]));
+			WRITE_COLUMN64(&w->scratch, &w->payload, n,
+						   zigzag_encode(values[i]));
 		else
-			COLUMN64(w, n, zigzag_encode(values[i] / divisor));
+			WRITE_COLUMN64(&w->scratch, &w->payload, n,
+						   zigzag_encode(values[i] / divisor));
 	}
 }
 
@@ -222,44 +94,40 @@ write_payload(FlatWriter *w, const Allocator *allocator, PyroError *error)
 {
 	const Profile *profile = w->profile;
 	const StackDictionary *stacks = w->stacks;
-	ProfileFlatCounts counts = {
-		.nstrings = stacks->nstrings,
-		.nmappings = stacks->nmappings,
-		.main_mapping = profile->main_mapping,
-		.nfunctions = stacks->nfunctions,
-		.nlocations = stacks->nlocations,
-		.nlines = stacks->nlines,
-		.nnodes = stacks->nnodes,
-		.nlabel_sets = profile->nlabel_sets,
-		.nlabels = profile->label_set_end[profile->nlabel_sets - 1],
-		.ncomments = profile->ncomments
-	};
-	uint32		longest = Max(Max(counts.nstrings, counts.nnodes),
-							  Max(Max(counts.nfunctions, counts.nlines),
-								  Max(counts.nlocations, counts.nlabels)));
-	uint64		string_bytes = 0;
+	DictionaryCounts dictionary;
+	ProfileFlatCounts counts;
+	size_t		longest;
 
-	longest = Max(Max(longest, counts.nlabel_sets),
-				  Max(counts.nmappings, profile->header.nsamples));
-	for (uint32 i = 0; i < stacks->nstrings; i++)
-		string_bytes += stacks->strings[i].length;
-	if (string_bytes > PROFILE_FLAT_MAX_SIZE)
-		return pyro_fail(error, PYRO_LIMIT,
-						 "strings of the profile take " UINT64_FORMAT " bytes, more than %zu",
-						 string_bytes, PROFILE_FLAT_MAX_SIZE);
-	counts.string_bytes = string_bytes;
-	w->numbers32 = allocate_array(allocator, longest, sizeof(uint32));
-	w->numbers64 = allocate_array(allocator, longest, sizeof(uint64));
-	if (w->numbers32 == NULL || w->numbers64 == NULL)
-		return pyro_fail_memory(error);
+	if (!dictionary_count(stacks, PROFILE_FLAT_MAX_SIZE, &dictionary, error))
+		return false;
+	counts = (ProfileFlatCounts)
+	{
+		.nstrings = dictionary.nstrings,
+			.string_bytes = dictionary.string_bytes,
+			.nmappings = dictionary.nmappings,
+			.main_mapping = profile->main_mapping,
+			.nfunctions = dictionary.nfunctions,
+			.nlocations = dictionary.nlocations,
+			.nlines = dictionary.nlines,
+			.nnodes = dictionary.nnodes,
+			.nlabel_sets = profile->nlabel_sets,
+			.nlabels = profile->label_set_end[profile->nlabel_sets - 1],
+			.ncomments = profile->ncomments
+	};
+	longest = Max(dictionary_longest_column(&dictionary),
+				  Max(counts.nlabels, counts.nlabel_sets));
+	if (!column_scratch_init(&w->scratch,
+							 Max(longest, profile->header.nsamples),
+							 allocator, error))
+		return false;
 	text_append(&w->payload, (char *) &counts, sizeof(counts));
-	write_strings(w);
-	write_frame_names(w);
-	write_trie(w);
+	dictionary_write_names(stacks, &w->scratch, &w->payload);
+	dictionary_write_trie(stacks, &w->scratch, &w->payload);
 	write_samples(w);
 	w->names_size = w->payload.length;
-	write_frame_details(w);
-	write_label_sets(w);
+	dictionary_write_details(stacks, &w->scratch, &w->payload);
+	label_sets_write(profile->label_set_end, profile->nlabel_sets,
+					 profile->labels, &w->scratch, &w->payload);
 	pack_numbers32(&w->payload, profile->sample_label_set,
 				   profile->header.nsamples);
 	pack_numbers32(&w->payload, profile->comments, profile->ncomments);

@@ -2,7 +2,7 @@
  * dictionary_codec.h
  *	  A StackDictionary as packed columns, and back.
  *
- * Three parts, which profile_flat.h and stack_block.h put where they need
+ * Three parts, which profile_flat.h and the stack block put where they need
  * them.  Each column is a packed array (packed_array.h), differences and
  * signed numbers zigzag coded.
  *
@@ -25,7 +25,7 @@
 #ifndef PYRO_DICTIONARY_CODEC_H
 #define PYRO_DICTIONARY_CODEC_H
 
-#include "stack/packed_array.h"
+#include "stack/columns.h"
 #include "stack/stack_dictionary.h"
 
 /* Fixed counts that stand before the columns of whoever stores them. */
@@ -40,29 +40,22 @@ typedef struct DictionaryCounts
 	uint32		nnodes;
 } DictionaryCounts;
 
-/* Scratch for one column at a time. */
-typedef struct ColumnScratch
-{
-	uint32	   *numbers32;
-	uint64	   *numbers64;
-	size_t		capacity;
-} ColumnScratch;
-
+/*
+ * A part is read from where the columns stand, with a scratch that is as long
+ * as dictionary_longest_column() says at least.
+ */
 typedef struct DictionaryReader
 {
-	PackedReader in;
+	ColumnReader columns;
 	DictionaryCounts counts;
-	StackDictionary *stacks;
-	ColumnScratch scratch;
-	const Allocator *allocator;
-	size_t		memory_left;	/* no more is asked for */
-	PyroError  *error;			/* PYRO_CORRUPT names the column */
+	StackDictionary *stacks;	/* all zero before the names are read */
 } DictionaryReader;
 
 extern bool dictionary_count(const StackDictionary *stacks, uint64 max_string_bytes,
 							 DictionaryCounts *counts, PyroError *error);
-extern bool column_scratch_init(ColumnScratch *scratch, size_t capacity,
-								const Allocator *allocator, PyroError *error);
+extern size_t dictionary_longest_column(const DictionaryCounts *counts);
+extern void strings_write(const StringRef *strings, uint32 nstrings,
+						  ColumnScratch *scratch, TextBuffer *out);
 extern void dictionary_write_names(const StackDictionary *stacks,
 								   ColumnScratch *scratch, TextBuffer *out);
 extern void dictionary_write_trie(const StackDictionary *stacks,
@@ -70,6 +63,8 @@ extern void dictionary_write_trie(const StackDictionary *stacks,
 extern void dictionary_write_details(const StackDictionary *stacks,
 									 ColumnScratch *scratch, TextBuffer *out);
 
+extern bool strings_read(ColumnReader *reader, uint32 nstrings,
+						 uint32 string_bytes, StringRef **strings);
 extern bool dictionary_read_names(DictionaryReader *reader);
 extern bool dictionary_read_trie(DictionaryReader *reader);
 extern bool dictionary_read_details(DictionaryReader *reader);
