@@ -173,3 +173,38 @@ COMMENT ON COLUMN pyro.blocks.deleted_rows IS 'rows that were deleted or updated
 COMMENT ON COLUMN pyro.blocks.raw_bytes IS 'bytes of the rows before encoding';
 COMMENT ON COLUMN pyro.blocks.stored_bytes IS 'bytes of the block';
 COMMENT ON COLUMN pyro.blocks.ratio IS 'raw by stored bytes';
+
+CREATE FUNCTION pyro.block_streams(streams pg_catalog.bytea, payload_size pg_catalog.int8,
+	OUT attnum pg_catalog.int2, OUT part pg_catalog.text, OUT encoding pg_catalog.text,
+	OUT raw_bytes pg_catalog.int8, OUT stored_bytes pg_catalog.int8)
+	RETURNS SETOF pg_catalog.record
+	LANGUAGE C STRICT IMMUTABLE PARALLEL SAFE ROWS 20
+	AS 'MODULE_PATHNAME', 'pyro_block_streams';
+COMMENT ON FUNCTION pyro.block_streams(bytea, int8) IS
+	'what a row of pyro.block says of its streams';
+
+CREATE VIEW pyro.block_parts WITH (security_barrier) AS
+SELECT c.oid::pg_catalog.regclass AS relation,
+	b.first_vpage AS block,
+	a.attname AS "column",
+	s.part,
+	s.encoding,
+	s.raw_bytes,
+	s.stored_bytes
+FROM pg_catalog.pg_class c
+JOIN pyro.storage t ON t.reltablespace = c.reltablespace AND t.relfilenumber = c.relfilenode
+JOIN pyro.block b ON b.storage_id = t.storage_id
+CROSS JOIN LATERAL pyro.block_streams(b.streams, b.payload_size) s
+LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum = s.attnum
+WHERE c.relpersistence = 'p' AND pg_catalog.has_table_privilege(c.oid, 'SELECT');
+GRANT SELECT ON pyro.block_parts TO PUBLIC;
+COMMENT ON VIEW pyro.block_parts IS
+	'what blocks of tables with the access method pyro are made of';
+COMMENT ON COLUMN pyro.block_parts.relation IS 'the table';
+COMMENT ON COLUMN pyro.block_parts.block IS 'the first of its virtual pages, as in pyro.blocks';
+COMMENT ON COLUMN pyro.block_parts."column" IS 'the column, or NULL for what belongs to the rows';
+COMMENT ON COLUMN pyro.block_parts.part IS
+	'values, xmins, prior_tids, or of a column of profiles: presence, heads, names, trie, details, keys, values, tree, map';
+COMMENT ON COLUMN pyro.block_parts.encoding IS 'raw or zstd';
+COMMENT ON COLUMN pyro.block_parts.raw_bytes IS 'bytes before compression';
+COMMENT ON COLUMN pyro.block_parts.stored_bytes IS 'bytes in the block';

@@ -185,36 +185,3 @@ profile_flat_content(const uint8 *bytes, size_t size,
 	*payload = string_ref(names.data, names.length + details.length);
 	return true;
 }
-
-/*
- * The same profile with its sections uncompressed, for whoever compresses many
- * profiles together.
- *
- * *out is memory from the allocator.  Returns false as profile_flat_load().
- */
-bool
-profile_flat_unpack(const uint8 *bytes, size_t size, const Allocator *allocator,
-					ByteRange *out, PyroError *error)
-{
-	ProfileFlatHead head;
-	StringRef	names;
-	StringRef	details;
-	uint8	   *plain;
-	size_t		plain_size;
-
-	if (!profile_flat_load(bytes, size, allocator, &names, &details, error))
-		return false;
-	memcpy(&head, bytes, sizeof(head));
-	head.compression = 0;
-	head.names_stored = head.names_size;
-	plain_size = (size_t) head.head_size + names.length + details.length;
-	plain = allocate_or_fail(allocator, plain_size, 1, error);
-	if (plain == NULL)
-		return false;
-	memcpy(plain, bytes, head.head_size);
-	memcpy(plain, &head, sizeof(head));
-	memcpy(plain + head.head_size, names.data, names.length);
-	memcpy(plain + head.head_size + names.length, details.data, details.length);
-	*out = byte_range(plain, plain_size);
-	return true;
-}

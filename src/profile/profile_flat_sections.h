@@ -15,8 +15,5 @@ extern bool profile_flat_corrupt(PyroError *error, const char *what);
 extern bool profile_flat_load(const uint8 *bytes, size_t size,
 							  const Allocator *allocator, StringRef *names,
 							  StringRef *details, PyroError *error);
-extern bool profile_flat_unpack(const uint8 *bytes, size_t size,
-								const Allocator *allocator, ByteRange *out,
-								PyroError *error);
 
 #endif							/* PYRO_PROFILE_FLAT_SECTIONS_H */

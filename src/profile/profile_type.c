@@ -160,28 +160,6 @@ profile_is_type(Oid type)
 }
 
 /*
- * A profile datum, detoasted and with its sections uncompressed: for whoever
- * compresses many of them together.
- */
-Datum
-profile_unpack(Datum datum)
-{
-	struct varlena *flat = PG_DETOAST_DATUM_PACKED(datum);
-	Allocator	allocator = context_allocator(CurrentMemoryContext);
-	struct varlena *result;
-	ByteRange	plain;
-	PyroError	error;
-
-	pyro_check(profile_flat_unpack((uint8 *) VARDATA_ANY(flat),
-								   VARSIZE_ANY_EXHDR(flat), &allocator,
-								   &plain, &error), &error);
-	result = palloc(plain.size + VARHDRSZ);
-	SET_VARSIZE(result, plain.size + VARHDRSZ);
-	memcpy(VARDATA(result), plain.bytes, plain.size);
-	return PointerGetDatum(result);
-}
-
-/*
  * Hold a profile that was read or computed to the limits on what comes in, so
  * that whatever is stored can be dumped and restored.
  */

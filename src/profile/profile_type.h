@@ -15,7 +15,6 @@ extern ProfileHeader *profile_open_header(Datum datum);
 extern Datum profile_to_datum(const Profile *profile);
 extern Datum profile_to_transient_datum(const Profile *profile);
 extern bool profile_is_type(Oid type);
-extern Datum profile_unpack(Datum datum);
 extern bytea *profile_to_gzip(const Profile *profile);
 extern int	profile_choose_type_if_any(const ProfileHeader *header,
 									   text *name);

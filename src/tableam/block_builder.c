@@ -19,6 +19,7 @@
 #include "tableam/block_codec.h"
 #include "tableam/block_format.h"
 #include "tableam/block_stream.h"
+#include "tableam/profile_column.h"
 
 typedef struct GrowingBytes
 {
@@ -35,7 +36,7 @@ typedef struct BuilderColumn
 	bool		attbyval;
 	char		attalign;
 	bool		short_headers;	/* does the type know them? */
-	bool		is_profile;
+	ProfileColumnBuilder *profiles; /* instead of values; or NULL */
 	int			nvalues;		/* rows that are not NULL */
 	Size		stride;			/* of values of fixed length */
 	GrowingBytes values;		/* begins with the ColumnHeader */
@@ -115,7 +116,8 @@ start_column(BuilderColumn *column, Form_pg_attribute attribute)
 	column->attbyval = attribute->attbyval;
 	column->attalign = attribute->attalign;
 	column->short_headers = attribute->attstorage != TYPSTORAGE_PLAIN;
-	column->is_profile = attribute->attlen == -1 && profile_is_type(attribute->atttypid);
+	if (attribute->attlen == -1 && profile_is_type(attribute->atttypid))
+		column->profiles = profile_column_builder_create();
 	column->nvalues = 0;
 	column->stride = attribute->attlen > 0
 		? fixed_stride(attribute->attlen, attribute->attbyval,
@@ -208,30 +210,12 @@ add_expanded(BuilderColumn *column, Datum value)
 	column->values.size += size;
 }
 
-/*
- * A profile without its own compression, so that what it has in common with
- * those beside it is stored once.
- */
-static void
-add_profile(BuilderColumn *column, Datum datum)
-{
-	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "profile to add",
-												  ALLOCSET_DEFAULT_SIZES);
-	MemoryContext old = MemoryContextSwitchTo(context);
-
-	add_plain_varlena(column, (struct varlena *) DatumGetPointer(profile_unpack(datum)));
-	MemoryContextSwitchTo(old);
-	MemoryContextDelete(context);
-}
-
 static void
 add_varlena(BuilderColumn *column, Datum datum)
 {
 	struct varlena *value = (struct varlena *) DatumGetPointer(datum);
 
-	if (column->is_profile)
-		add_profile(column, datum);
-	else if (VARATT_IS_EXTERNAL_EXPANDED(value))
+	if (VARATT_IS_EXTERNAL_EXPANDED(value))
 		add_expanded(column, datum);
 	else if (VARATT_IS_EXTERNAL(value) || VARATT_IS_COMPRESSED(value) ||
 			 (VARATT_IS_SHORT(value) && !column->short_headers))
@@ -284,10 +268,20 @@ add_presence(BuilderColumn *column, int rows, bool present)
 		presence->bytes[rows / 8] |= 1 << rows % 8;
 }
 
+/* The bytes of values that the column holds. */
+static Size
+column_size(const BuilderColumn *column)
+{
+	return column->profiles != NULL ? profile_column_builder_size(column->profiles) :
+		column->values.size;
+}
+
 static void
 add_value(BuilderColumn *column, Datum value)
 {
-	if (column->attlen > 0)
+	if (column->profiles != NULL)
+		profile_column_add(column->profiles, value);
+	else if (column->attlen > 0)
 		add_fixed(column, value);
 	else if (column->attlen == -1)
 		add_varlena(column, value);
@@ -353,13 +347,13 @@ block_builder_add(BlockBuilder *builder, const Datum *values,
 	{
 		BuilderColumn *column = &builder->columns[i];
 		bool		null = isnull[column->attnum - 1];
-		Size		before = column->values.size;
+		Size		before = column_size(column);
 
 		if (null || column->presence.size > 0)
 			add_presence(column, builder->rows, !null);
 		if (!null)
 			add_value(column, values[column->attnum - 1]);
-		builder->raw_size += column->values.size - before;
+		builder->raw_size += column_size(column) - before;
 	}
 	add_system_columns(builder, prior_tid, xmin);
 	builder->rows++;
@@ -418,6 +412,25 @@ finish_column(const BlockBuilder *builder, BuilderColumn *column,
 	bytes_free(&column->presence);
 }
 
+/* The parts of a column of profiles; where the next stream goes. */
+static BlockStream *
+finish_profiles(const BlockBuilder *builder, BuilderColumn *column,
+				PayloadBuffer *payload, BlockStream *stream)
+{
+	TextBuffer	parts[STACK_PART_END];
+
+	profile_column_finish(column->profiles, parts);
+	for (int part = STACK_HEADS; part < STACK_PART_END; part++)
+	{
+		stream->attnum = column->attnum;
+		stream->part = part;
+		payload_append(payload, byte_range(parts[part].data, parts[part].length),
+					   part == STACK_KEYS ? PAYLOAD_AS_IT_IS : builder->level,
+					   stream++);
+	}
+	return stream;
+}
+
 static void
 finish_system_columns(BlockBuilder *builder, PayloadBuffer *payload,
 					  BlockStream *streams)
@@ -435,6 +448,17 @@ finish_system_columns(BlockBuilder *builder, PayloadBuffer *payload,
 				   builder->level, &streams[1]);
 }
 
+static int
+count_streams(const BlockBuilder *builder)
+{
+	int			count = builder->ncolumns + 2;
+
+	for (int i = 0; i < builder->ncolumns; i++)
+		if (builder->columns[i].profiles != NULL)
+			count += STACK_PART_END - STACK_HEADS;
+	return count;
+}
+
 /*
  * Compress what was added into a block.
  *
@@ -448,15 +472,18 @@ block_builder_finish(BlockBuilder *builder)
 	BuiltBlock	built;
 	BlockZone  *zones = palloc(Max(builder->ncolumns, 1) * sizeof(BlockZone));
 	PayloadBuffer payload;
+	BlockStream *stream;
 
-	built.layout = block_layout_create(builder->rows, builder->ncolumns + 2);
+	built.layout = block_layout_create(builder->rows, count_streams(builder));
+	stream = &built.layout->streams[2];
 	payload_start(&payload);
 	finish_system_columns(builder, &payload, built.layout->streams);
 	for (int i = 0; i < builder->ncolumns; i++)
 	{
 		zones[i] = column_zone(builder, &builder->columns[i]);
-		finish_column(builder, &builder->columns[i], &payload,
-					  &built.layout->streams[i + 2]);
+		finish_column(builder, &builder->columns[i], &payload, stream++);
+		if (builder->columns[i].profiles != NULL)
+			stream = finish_profiles(builder, &builder->columns[i], &payload, stream);
 	}
 	built.payload = payload_finish(&payload);
 	built.zones = block_zones_to_bytea(zones, builder->ncolumns);

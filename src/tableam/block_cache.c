@@ -13,6 +13,7 @@
 
 #include "tableam/block_cache.h"
 #include "tableam/payload.h"
+#include "tableam/profile_column.h"
 
 /* attribute numbers from 1, and two streams that are not columns */
 struct OpenBlock
@@ -235,6 +236,17 @@ end_stream(StreamContext *context, OpenBlock *block, struct varlena *stored)
 	account(block);
 }
 
+static const BlockColumn *
+open_profiles(OpenBlock *block, Relation rel, const BlockEntry *entry, const BlockStream *stream,
+			  const char *stored)
+{
+	BlockColumn *column = block_presence_decode(stream, stored, entry->rows, block->context);
+
+	column->profiles = profile_column_open(rel, entry, block->layout, stream->attnum,
+										   column->nprofiles, block->context);
+	return column;
+}
+
 const BlockColumn *
 block_column(BlockPin *pin, Relation rel, const BlockEntry *entry, Form_pg_attribute attribute)
 {
@@ -252,6 +264,8 @@ block_column(BlockPin *pin, Relation rel, const BlockEntry *entry, Form_pg_attri
 		return NULL;
 	stored = begin_stream(&context, rel, entry, stream);
 	block->columns[attribute->attnum - 1] =
+		profile_column_is_stored(block->layout, attribute->attnum) ?
+		open_profiles(block, rel, entry, stream, VARDATA(stored)) :
 		block_column_decode(stream, VARDATA(stored), attribute, entry->rows, block->context);
 	end_stream(&context, block, stored);
 	return block->columns[attribute->attnum - 1];

@@ -26,6 +26,11 @@ typedef struct BlockColumn
 {
 	Datum	   *values;			/* 0 where NULL */
 	bool	   *isnull;			/* NULL where no row is */
+
+	/* a column of profiles has no values, but these, not NULL ones: */
+	struct ProfileColumn *profiles;
+	int			nprofiles;
+	int		   *profile_index;	/* by row; NULL where no row is NULL */
 } BlockColumn;
 
 extern BlockBuilder *block_builder_create(TupleDesc desc,
@@ -42,6 +47,10 @@ extern BlockColumn *block_column_decode(const BlockStream *stream,
 										const char *stored,
 										Form_pg_attribute attribute, int rows,
 										MemoryContext context);
+extern BlockColumn *block_presence_decode(const BlockStream *stream,
+										  const char *stored, int rows,
+										  MemoryContext context);
+extern Datum block_column_value(const BlockColumn *column, int row);
 extern ItemPointerData *block_prior_tids_decode(const BlockStream *stream,
 												const char *stored, int rows,
 												MemoryContext context);

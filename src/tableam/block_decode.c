@@ -17,6 +17,7 @@
 #include "tableam/block_codec.h"
 #include "tableam/block_format.h"
 #include "tableam/block_stream.h"
+#include "tableam/profile_column.h"
 
 /* The parts of a column's plain bytes. */
 typedef struct ColumnBytes
@@ -237,6 +238,52 @@ block_column_decode(const BlockStream *stream, const char *stored,
 		spread_over_rows(&column, rows, result);
 	}
 	return result;
+}
+
+/*
+ * Which rows of a column of profiles have one; the column is complete when its
+ * `profiles` are there.  As block_column_decode() otherwise.
+ */
+BlockColumn *
+block_presence_decode(const BlockStream *stream, const char *stored, int rows,
+					  MemoryContext context)
+{
+	BlockColumn *result = MemoryContextAllocZero(context, sizeof(BlockColumn));
+	ColumnBytes column;
+	int			index = 0;
+
+	check_rows(rows);
+	column = split_column(stream, block_stream_open(stream, stored, context),
+						  rows);
+	if (column.values != column.end)
+		block_stream_damaged(stream, "It has values.");
+	result->nprofiles = column.nvalues;
+	if (column.nvalues == rows)
+		return result;
+	result->isnull = MemoryContextAlloc(context, rows * sizeof(bool));
+	result->profile_index = MemoryContextAlloc(context, rows * sizeof(int));
+	for (int row = 0; row < rows; row++)
+	{
+		bool		present = index < column.nvalues &&
+		(column.presence[row / 8] >> row % 8 & 1) != 0;
+
+		result->isnull[row] = !present;
+		result->profile_index[row] = present ? index++ : -1;
+	}
+	return result;
+}
+
+/*
+ * The value of a row that is not NULL.  One of a profile is valid until
+ * another one of the column is asked for.
+ */
+Datum
+block_column_value(const BlockColumn *column, int row)
+{
+	if (column->profiles == NULL)
+		return column->values[row];
+	return profile_column_value(column->profiles,
+								column->profile_index ? column->profile_index[row] : row);
 }
 
 /* A stream of so many bytes for each row and no others. */

@@ -16,8 +16,11 @@
 
 #define LAYOUT_VERSION	1
 
+/* more parts than this no column has */
+#define MAX_PARTS		16
+
 /* every column, xmins and prior TIDs */
-#define MAX_STREAMS		(MaxHeapAttributeNumber + 2)
+#define MAX_STREAMS		(MaxHeapAttributeNumber * MAX_PARTS + 2)
 
 typedef struct LayoutHeader
 {
@@ -91,7 +94,7 @@ read_header(const bytea *bytes)
 	if (header.rows > BLOCK_MAX_ROWS)
 		layout_damaged("It has more rows than a block can have.");
 	if (header.nstreams > MAX_STREAMS)
-		layout_damaged("It has more streams than a table has columns.");
+		layout_damaged("It has more streams than a table can have.");
 	if (size != sizeof(header) + header.nstreams * sizeof(BlockStream))
 		layout_damaged("Its size does not fit its number of streams.");
 	return header;
@@ -102,16 +105,21 @@ static void
 check_streams(const BlockLayout *layout, Size payload_size)
 {
 	Size		end = 0;
-	int			last_attnum = BLOCK_XMINS - 1;
+	const BlockStream *before = NULL;
 
 	for (int i = 0; i < layout->nstreams; i++)
 	{
 		const BlockStream *stream = &layout->streams[i];
 
-		if (stream->attnum <= last_attnum || stream->attnum == 0 ||
-			stream->attnum > MaxHeapAttributeNumber)
+		if (stream->attnum < BLOCK_XMINS || stream->attnum == 0 ||
+			stream->attnum > MaxHeapAttributeNumber ||
+			stream->part >= (stream->attnum > 0 ? MAX_PARTS : 1))
+			layout_damaged("It has a stream that cannot be.");
+		if (before != NULL &&
+			(stream->attnum < before->attnum ||
+			 (stream->attnum == before->attnum && stream->part <= before->part)))
 			layout_damaged("Its streams are not in order.");
-		last_attnum = stream->attnum;
+		before = stream;
 		if (stream->offset != end || stream->stored > payload_size - end)
 			layout_damaged("A stream does not lie within the payload.");
 		end += stream->stored;
@@ -141,11 +149,10 @@ block_layout_from_bytea(const bytea *bytes, Size payload_size)
 }
 
 /*
- * The stream of a column, of BLOCK_PRIOR_TIDS or of BLOCK_XMINS; NULL where
- * the block has none, since the column is younger.
+ * A part of a column; NULL where the block has no such stream.
  */
 const BlockStream *
-block_layout_find(const BlockLayout *layout, AttrNumber attnum)
+block_layout_find_part(const BlockLayout *layout, AttrNumber attnum, int part)
 {
 	int			low = 0;
 	int			high = layout->nstreams;
@@ -153,13 +160,26 @@ block_layout_find(const BlockLayout *layout, AttrNumber attnum)
 	while (low < high)
 	{
 		int			middle = (low + high) / 2;
+		const BlockStream *stream = &layout->streams[middle];
 
-		if (layout->streams[middle].attnum < attnum)
+		if (stream->attnum < attnum ||
+			(stream->attnum == attnum && stream->part < part))
 			low = middle + 1;
 		else
 			high = middle;
 	}
-	if (low < layout->nstreams && layout->streams[low].attnum == attnum)
+	if (low < layout->nstreams && layout->streams[low].attnum == attnum &&
+		layout->streams[low].part == part)
 		return &layout->streams[low];
 	return NULL;
+}
+
+/*
+ * The stream of a column (its first part), of BLOCK_PRIOR_TIDS or of
+ * BLOCK_XMINS; NULL where the block has none, since the column is younger.
+ */
+const BlockStream *
+block_layout_find(const BlockLayout *layout, AttrNumber attnum)
+{
+	return block_layout_find_part(layout, attnum, 0);
 }

@@ -30,7 +30,7 @@ typedef struct BlockStream
 {
 	int16		attnum;			/* a column, or BLOCK_PRIOR_TIDS, BLOCK_XMINS */
 	uint8		encoding;		/* BlockEncoding */
-	uint8		unused;			/* 0 */
+	uint8		part;			/* of the column; 0 if it has but one */
 	uint32		offset;			/* of its bytes behind the payload's header */
 	uint32		stored;			/* bytes in the payload */
 	uint32		crc;			/* CRC-32C of these */
@@ -39,7 +39,7 @@ typedef struct BlockStream
 
 StaticAssertDecl(sizeof(BlockStream) == 24, "BlockStream has padding");
 
-/* The streams of a block, in ascending order of attnum, without gaps. */
+/* The streams of a block, ascending by attnum and part, without gaps. */
 typedef struct BlockLayout
 {
 	int			rows;
@@ -53,5 +53,7 @@ extern BlockLayout *block_layout_from_bytea(const bytea *bytes,
 											Size payload_size);
 extern const BlockStream *block_layout_find(const BlockLayout *layout,
 											AttrNumber attnum);
+extern const BlockStream *block_layout_find_part(const BlockLayout *layout,
+												 AttrNumber attnum, int part);
 
 #endif							/* PYRO_BLOCK_LAYOUT_H */

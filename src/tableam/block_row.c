@@ -49,7 +49,7 @@ get_values(BlockPin *pin, Relation rel, const BlockEntry *entry, int row,
 			values[i] = getmissingattr(desc, i + 1, &nulls[i]);
 		else if (column->isnull == NULL || !column->isnull[row])
 		{
-			values[i] = column->values[row];
+			values[i] = block_column_value(column, row);
 			nulls[i] = false;
 		}
 	}

@@ -103,7 +103,8 @@ append_compressed(PayloadBuffer *payload, ByteRange raw, int level)
 
 /*
  * Append the bytes of a stream, compressed where that pays, and note in
- * *stream where and how; its attnum is the caller's.
+ * *stream where and how; its attnum and part are the caller's.  level: of zstd,
+ * or PAYLOAD_AS_IT_IS.
  *
  * Raises ERRCODE_PROGRAM_LIMIT_EXCEEDED where the payload becomes larger than
  * a value can be.
@@ -115,7 +116,7 @@ payload_append(PayloadBuffer *payload, ByteRange raw, int level,
 	Size		start = payload->size;
 	pg_crc32c	crc;
 
-	if (raw.size >= MIN_COMPRESSED_SIZE &&
+	if (level != PAYLOAD_AS_IT_IS && raw.size >= MIN_COMPRESSED_SIZE &&
 		append_compressed(payload, raw, level))
 		stream->encoding = BLOCK_ZSTD;
 	else
@@ -123,7 +124,6 @@ payload_append(PayloadBuffer *payload, ByteRange raw, int level,
 		append_raw(payload, raw);
 		stream->encoding = BLOCK_RAW;
 	}
-	stream->unused = 0;
 	stream->offset = start - VARHDRSZ;
 	stream->stored = payload->size - start;
 	stream->raw = raw.size;
@@ -157,8 +157,10 @@ block_stream_damaged(const BlockStream *stream, const char *detail)
 		snprintf(what, sizeof(what), "xmins");
 	else if (stream->attnum == BLOCK_PRIOR_TIDS)
 		snprintf(what, sizeof(what), "prior TIDs");
-	else
+	else if (stream->part == 0)
 		snprintf(what, sizeof(what), "column %d", stream->attnum);
+	else
+		snprintf(what, sizeof(what), "column %d, part %d", stream->attnum, stream->part);
 	ereport(ERROR,
 			(errcode(ERRCODE_DATA_CORRUPTED),
 			 errmsg("a block's stream of %s is damaged", what),
@@ -172,7 +174,7 @@ block_stream_damaged(const BlockStream *stream, const char *detail)
 void
 block_stream_check(const BlockStream *stream)
 {
-	if (stream->unused != 0 || stream->encoding > BLOCK_ZSTD)
+	if (stream->encoding > BLOCK_ZSTD)
 		block_stream_damaged(stream, "Its encoding is unknown.");
 	if (stream->raw > BLOCK_MAX_RAW_SIZE)
 		block_stream_damaged(stream, "It claims to be larger than a stream can be.");

@@ -12,6 +12,9 @@
 /* zeros behind the plain bytes of an opened stream */
 #define BLOCK_STREAM_PADDING	8
 
+/* As a level of compression: none, for what would be slower to read by it. */
+#define PAYLOAD_AS_IT_IS		0
+
 /* Streams one after another, behind a varlena header. */
 typedef struct PayloadBuffer
 {

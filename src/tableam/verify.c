@@ -29,6 +29,7 @@
 #include "tableam/block_tid.h"
 #include "tableam/payload.h"
 #include "tableam/tableam.h"
+#include "tableam/profile_column.h"
 #include "tableam/verify.h"
 
 /* A block being checked. */
@@ -196,9 +197,9 @@ check_zone(BlockCheck *check, Form_pg_attribute attribute, const BlockColumn *co
 			nulls++;
 		else if ((zone.flags & BLOCK_ZONE_HAS_RANGE) && OidIsValid(type->cmp_proc) &&
 				 (DatumGetInt32(FunctionCall2Coll(&type->cmp_proc_finfo, attribute->attcollation,
-												  column->values[row], zone.min)) < 0 ||
+												  block_column_value(column, row), zone.min)) < 0 ||
 				  DatumGetInt32(FunctionCall2Coll(&type->cmp_proc_finfo, attribute->attcollation,
-												  column->values[row], zone.max)) > 0))
+												  block_column_value(column, row), zone.max)) > 0))
 			outside++;
 	}
 	if (outside > 0)
@@ -208,6 +209,25 @@ check_zone(BlockCheck *check, Form_pg_attribute attribute, const BlockColumn *co
 		(nulls == check->entry->rows) != ((zone.flags & BLOCK_ZONE_ALL_NULL) != 0))
 		verify_report(check->verification, "%s: %d NULLs do not fit the column's zone",
 					  check_subject(check), nulls);
+}
+
+/* Can every profile be rebuilt? */
+static void
+check_profiles(BlockCheck *check, Form_pg_attribute attribute, const char *stored)
+{
+	BlockColumn *column = block_presence_decode(check->stream, stored, check->entry->rows,
+												CurrentMemoryContext);
+
+	check_zone(check, attribute, column);
+	column->profiles = profile_column_open(check->verification->rel, check->entry, check->layout,
+										   attribute->attnum, column->nprofiles,
+										   CurrentMemoryContext);
+	for (int row = 0; row < check->entry->rows; row++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (column->isnull == NULL || !column->isnull[row])
+			pfree(PG_DETOAST_DATUM(block_column_value(column, row)));
+	}
 }
 
 static void
@@ -221,6 +241,10 @@ check_column(BlockCheck *check, const char *stored)
 					  check_subject(check));
 	else if (TupleDescAttr(desc, attnum - 1)->attisdropped)
 		block_stream_open(check->stream, stored, CurrentMemoryContext);
+	else if (check->stream->part > 0)
+		block_stream_open(check->stream, stored, CurrentMemoryContext);
+	else if (profile_column_is_stored(check->layout, attnum))
+		check_profiles(check, TupleDescAttr(desc, attnum - 1), stored);
 	else
 	{
 		Form_pg_attribute attribute = TupleDescAttr(desc, attnum - 1);

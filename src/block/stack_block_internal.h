@@ -1,0 +1,40 @@
+/*
+ * stack_block_internal.h
+ *	  What the writer and the reader of stack_block.h share; nobody else
+ *	  includes it.
+ */
+#ifndef PYRO_STACK_BLOCK_INTERNAL_H
+#define PYRO_STACK_BLOCK_INTERNAL_H
+
+#include "block/block_dictionary.h"
+#include "block/stack_block.h"
+#include "block/stack_heads.h"
+#include "stack/sequence_entry.h"
+
+typedef struct LabelCounts
+{
+	uint32		nsets;
+	uint32		nlabels;
+	uint32		nkeys;
+} LabelCounts;
+
+struct StackBlock
+{
+	const Allocator *allocator;
+	uint64		serial;			/* no other block of the process has it */
+	uint32		nrows;
+	ShapeList	shapes;
+	StackHead  *heads;
+	SealedDictionary dictionary;
+	SampleRows *samples;
+	DictionarySubset *subset;
+};
+
+extern void stack_sort_samples(SequenceEntry *entries, uint32 n);
+extern int64 *stack_key_sizes(const SealedDictionary *dictionary,
+							  const Allocator *allocator, PyroError *error);
+extern bool stack_block_samples(StackBlock *block, uint32 row,
+								const Allocator *allocator, uint32 **keys,
+								int64 ***values, PyroError *error);
+
+#endif							/* PYRO_STACK_BLOCK_INTERNAL_H */

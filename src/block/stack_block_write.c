@@ -1,0 +1,540 @@
+/*
+ * stack_block_write.c
+ *	  The profiles of a block, one after another, and then the parts of their
+ *	  column.
+ *
+ * While rows come in they share an open dictionary; their samples lie packed,
+ * by the keys of that, since a block has millions of them.  Only when all are
+ * there are the dictionary sealed and the samples written by its keys.
+ */
+#ifndef FRONTEND
+#include "postgres.h"
+#else
+#include "postgres_fe.h"
+#endif
+
+#include "block/block_dictionary.h"
+#include "block/name_tree.h"
+#include "block/stack_block.h"
+#include "block/stack_block_internal.h"
+#include "block/stack_heads.h"
+#include "profile/label_codec.h"
+#include "stack/dictionary_codec.h"
+#include "stack/sequence_entry.h"
+
+struct StackBuilder
+{
+	const Allocator *allocator;
+	OpenDictionary *dictionary;
+	ShapeList	shapes;			/* mappings and comments of the dictionary */
+	uint32		nrows;
+	size_t		heads_capacity;
+	StackHead  *heads;
+	size_t		offsets_capacity;
+	size_t	   *offsets;		/* [row]: of its samples */
+	TextBuffer	samples;		/* of each: key less that before, and values */
+	size_t		counts_capacity;
+	uint32	   *key_count;		/* [key]: samples that have it */
+	uint32		nkeys;
+
+	/* the source whose dictionary was added last, and where it is in this */
+	uint64		source;			/* its serial, or 0 */
+	DictionaryMap source_map;
+};
+
+/*
+ * Begin a block.  Everything is in the allocator's memory, NULL with the
+ * error set where there is none.
+ */
+StackBuilder *
+stack_builder_create(const Allocator *allocator, PyroError *error)
+{
+	StackBuilder *builder = allocate_or_fail(allocator, 1, sizeof(StackBuilder),
+											 error);
+
+	if (builder == NULL)
+		return NULL;
+	memset(builder, 0, sizeof(*builder));
+	builder->allocator = allocator;
+	builder->shapes.allocator = allocator;
+	text_buffer_init(&builder->samples, allocator, PYRO_MAX_ALLOCATION);
+	builder->dictionary = open_dictionary_create(allocator, error);
+	return builder->dictionary == NULL ? NULL : builder;
+}
+
+/*
+ * The bytes that the builder holds, which is about what sealing needs again.
+ */
+size_t
+stack_builder_size(const StackBuilder *builder)
+{
+	return open_dictionary_size(builder->dictionary) + builder->samples.capacity +
+		builder->heads_capacity * sizeof(StackHead) +
+		builder->counts_capacity * sizeof(uint32);
+}
+
+/* ---- adding rows ---- */
+
+static void
+append_varint(TextBuffer *out, uint64 number)
+{
+	char		bytes[10];
+	int			n = 0;
+
+	for (; number >= 0x80; number >>= 7)
+		bytes[n++] = (char) (number | 0x80);
+	bytes[n++] = (char) number;
+	text_append(out, bytes, n);
+}
+
+static uint64
+take_varint(const uint8 **position)
+{
+	uint64		number = 0;
+
+	for (int shift = 0;; shift += 7)
+	{
+		uint8		byte = *(*position)++;
+
+		number |= (uint64) (byte & 0x7F) << shift;
+		if (byte < 0x80)
+			return number;
+	}
+}
+
+/* Room for one more row and for keys up to nkeys. */
+static bool
+reserve_row(StackBuilder *builder, PyroError *error)
+{
+	if (builder->nrows == PG_UINT32_MAX)
+		return pyro_fail(error, PYRO_LIMIT, "a block cannot have more profiles");
+	if (!grow_array(builder->allocator, (void **) &builder->heads, builder->nrows,
+					&builder->heads_capacity, (size_t) builder->nrows + 1,
+					sizeof(StackHead)) ||
+		!grow_array(builder->allocator, (void **) &builder->offsets, builder->nrows,
+					&builder->offsets_capacity, (size_t) builder->nrows + 1,
+					sizeof(size_t)))
+		return pyro_fail_memory(error);
+	return true;
+}
+
+static bool
+count_key(StackBuilder *builder, uint32 key, PyroError *error)
+{
+	if (key >= builder->nkeys)
+	{
+		if (!grow_array(builder->allocator, (void **) &builder->key_count,
+						builder->nkeys, &builder->counts_capacity,
+						(size_t) key + 1, sizeof(uint32)))
+			return pyro_fail_memory(error);
+		memset(builder->key_count + builder->nkeys, 0,
+			   (key + 1 - builder->nkeys) * sizeof(uint32));
+		builder->nkeys = key + 1;
+	}
+	if (builder->key_count[key] < PG_UINT32_MAX)
+		builder->key_count[key]++;
+	return true;
+}
+
+static bool
+add_shape(StackBuilder *builder, const Profile *profile,
+		  const DictionaryMap *map, const Allocator *scratch, uint32 *shape,
+		  PyroError *error)
+{
+	StackShape	wanted = {
+		.header = profile->header,
+		.nmappings = profile->stacks->nmappings,
+		.main_mapping = profile->main_mapping,
+		.ncomments = profile->ncomments
+	};
+
+	wanted.mappings = map->mapping;
+	wanted.comments = allocate_or_fail(scratch, profile->ncomments,
+									   sizeof(uint32), error);
+	if (wanted.comments == NULL)
+		return false;
+	for (uint32 i = 0; i < profile->ncomments; i++)
+	{
+		wanted.comments[i] = map->string[profile->comments[i]];
+		open_dictionary_keep_string(builder->dictionary, wanted.comments[i]);
+	}
+	return shapes_find_or_add(&builder->shapes, &wanted, shape, error);
+}
+
+/* Samples of a profile, by the nodes and label sets that a map gives. */
+static bool
+add_samples(StackBuilder *builder, const Profile *profile,
+			const DictionaryMap *map, PyroError *error)
+{
+	uint32		before = 0;
+
+	for (uint32 i = 0; i < profile->header.nsamples; i++)
+	{
+		uint32		key;
+
+		allocator_poll(builder->allocator, i);
+		if (!open_dictionary_key(builder->dictionary,
+								 map->node[profile->sample_node[i]],
+								 map->label_set[profile->sample_label_set[i]],
+								 &key, error) ||
+			!count_key(builder, key, error))
+			return false;
+		append_varint(&builder->samples, zigzag_encode((int64) key - before));
+		before = key;
+		for (uint32 t = 0; t < profile->header.nsample_types; t++)
+			append_varint(&builder->samples, zigzag_encode(profile->values[t][i]));
+	}
+	return !builder->samples.failed || pyro_fail_memory(error);
+}
+
+/* The row's head, once its samples are there. */
+static void
+finish_row(StackBuilder *builder, const ProfileHeader *header, uint32 shape,
+		   size_t offset)
+{
+	builder->offsets[builder->nrows] = offset;
+	builder->heads[builder->nrows++] = (StackHead)
+	{
+		.shape = shape,
+			.nsamples = header->nsamples,
+			.time_nanos = header->time_nanos,
+			.duration_nanos = header->duration_nanos,
+			.period = header->period
+	};
+}
+
+/*
+ * Add a profile as the next row.
+ *
+ * The profile need not outlive the call, nor need what comes from scratch.
+ * Returns false with PYRO_LIMIT or PYRO_NO_MEMORY; after that the builder is
+ * of no use.
+ */
+bool
+stack_builder_add(StackBuilder *builder, const Profile *profile,
+				  const Allocator *scratch, PyroError *error)
+{
+	LabelSets	label_sets = {profile->nlabel_sets, profile->label_set_end, profile->labels};
+	size_t		offset = builder->samples.length;
+	DictionaryMap map;
+	uint32		shape;
+
+	if (!reserve_row(builder, error) ||
+		!open_dictionary_add(builder->dictionary, profile->stacks, &label_sets,
+							 scratch, &map, error) ||
+		!add_shape(builder, profile, &map, scratch, &shape, error) ||
+		!add_samples(builder, profile, &map, error))
+		return false;
+	finish_row(builder, &profile->header, shape, offset);
+	return true;
+}
+
+/* Take the dictionary of a block whose rows are going to be added. */
+static bool
+use_source(StackBuilder *builder, const StackBlock *source, PyroError *error)
+{
+	if (builder->source == source->serial)
+		return true;
+	builder->source = 0;
+	if (!open_dictionary_add(builder->dictionary, &source->dictionary.stacks,
+							 &source->dictionary.label_sets, builder->allocator,
+							 &builder->source_map, error))
+		return false;
+	builder->source = source->serial;
+	return true;
+}
+
+/* The shape of another block's row. */
+static bool
+add_source_shape(StackBuilder *builder, const StackShape *from,
+				 const Allocator *scratch, uint32 *shape, PyroError *error)
+{
+	const DictionaryMap *map = &builder->source_map;
+	StackShape	wanted = *from;
+
+	wanted.mappings = allocate_or_fail(scratch, from->nmappings, sizeof(uint32), error);
+	wanted.comments = allocate_or_fail(scratch, from->ncomments, sizeof(uint32), error);
+	if (wanted.mappings == NULL || wanted.comments == NULL)
+		return false;
+	for (uint32 i = 0; i < from->nmappings; i++)
+		wanted.mappings[i] = map->mapping[from->mappings[i]];
+	for (uint32 i = 0; i < from->ncomments; i++)
+	{
+		wanted.comments[i] = map->string[from->comments[i]];
+		open_dictionary_keep_string(builder->dictionary, wanted.comments[i]);
+	}
+	return shapes_find_or_add(&builder->shapes, &wanted, shape, error);
+}
+
+/*
+ * Add a row of another block, without making a profile of it.
+ *
+ * The source's dictionary is taken over once, as long as rows of no other
+ * source come between.  As stack_builder_add(), and PYRO_CORRUPT where the
+ * source is damaged.
+ */
+bool
+stack_builder_add_row(StackBuilder *builder, StackBlock *source, uint32 row,
+					  const Allocator *scratch, PyroError *error)
+{
+	const StackHead *head = &source->heads[row];
+	const StackShape *from = &source->shapes.shapes[head->shape];
+	size_t		offset = builder->samples.length;
+	Profile		samples = {.header = from->header};
+	uint32		shape;
+	uint32	   *keys;
+
+	samples.header.nsamples = head->nsamples;
+	samples.header.time_nanos = head->time_nanos;
+	samples.header.duration_nanos = head->duration_nanos;
+	samples.header.period = head->period;
+	if (!reserve_row(builder, error) || !use_source(builder, source, error) ||
+		!add_source_shape(builder, from, scratch, &shape, error) ||
+		!stack_block_samples(source, row, scratch, &keys, &samples.values, error))
+		return false;
+	samples.sample_node = allocate_or_fail(scratch, head->nsamples, sizeof(uint32), error);
+	samples.sample_label_set = allocate_or_fail(scratch, head->nsamples, sizeof(uint32), error);
+	if (samples.sample_node == NULL || samples.sample_label_set == NULL)
+		return false;
+	for (uint32 i = 0; i < head->nsamples; i++)
+	{
+		samples.sample_node[i] = source->dictionary.key_node[keys[i]];
+		samples.sample_label_set[i] = source->dictionary.key_label_set[keys[i]];
+	}
+	if (!add_samples(builder, &samples, &builder->source_map, error))
+		return false;
+	finish_row(builder, &samples.header, shape, offset);
+	return true;
+}
+
+/* ---- finishing ---- */
+
+typedef struct Finisher
+{
+	StackBuilder *builder;
+	const Allocator *allocator;
+	SealedDictionary sealed;
+	DictionaryMap map;
+	uint32	   *key_map;
+	const uint32 *order;		/* of rows, or NULL */
+	TextBuffer *parts;
+	PyroError  *error;
+} Finisher;
+
+static uint32
+ordered_row(const Finisher *f, uint32 i)
+{
+	return f->order == NULL ? i : f->order[i];
+}
+
+/* Name mappings and comments of the shapes as the sealed dictionary does. */
+static void
+renumber_shapes(Finisher *f)
+{
+	ShapeList  *list = &f->builder->shapes;
+
+	for (uint32 i = 0; i < list->nshapes; i++)
+	{
+		StackShape *shape = &list->shapes[i];
+
+		for (uint32 k = 0; k < shape->nmappings; k++)
+			shape->mappings[k] = f->map.mapping[shape->mappings[k]];
+		for (uint32 k = 0; k < shape->ncomments; k++)
+			shape->comments[k] = f->map.string[shape->comments[k]];
+	}
+}
+
+static bool
+write_heads(Finisher *f)
+{
+	uint32		n = f->builder->nrows;
+	StackHead  *heads = allocate_or_fail(f->allocator, n, sizeof(StackHead), f->error);
+
+	if (heads == NULL)
+		return false;
+	for (uint32 i = 0; i < n; i++)
+		heads[i] = f->builder->heads[ordered_row(f, i)];
+	return heads_write(&f->builder->shapes, heads, n, f->allocator,
+					   &f->parts[STACK_HEADS], f->error);
+}
+
+/* Keys of a class ascend, so that differences are small. */
+static void
+write_dictionary_keys(const SealedDictionary *sealed, ColumnScratch *scratch,
+					  TextBuffer *out)
+{
+	const uint32 *node = sealed->key_node;
+	const uint32 *label_set = sealed->key_label_set;
+	uint32		n = sealed->nkeys;
+
+	WRITE_COLUMN32(scratch, out, n, index_difference(node[i], i == 0 ? 0 : node[i - 1]));
+	WRITE_COLUMN32(scratch, out, n,
+				   index_difference(label_set[i], i == 0 ? 0 : label_set[i - 1]));
+}
+
+static bool
+write_dictionary(Finisher *f)
+{
+	const StackDictionary *stacks = &f->sealed.stacks;
+	const LabelSets *sets = &f->sealed.label_sets;
+	TextBuffer *details = &f->parts[STACK_DETAILS];
+	DictionaryCounts counts;
+	LabelCounts labels = {sets->nsets, sets->set_end[sets->nsets - 1], f->sealed.nkeys};
+	ColumnScratch scratch;
+	size_t		longest;
+
+	if (!dictionary_count(stacks, STACK_PART_MAX_SIZE, &counts, f->error))
+		return false;
+	longest = Max(dictionary_longest_column(&counts), labels.nkeys);
+	longest = Max(longest, Max(labels.nsets, labels.nlabels));
+	if (!column_scratch_init(&scratch, longest, f->allocator, f->error))
+		return false;
+	text_append(&f->parts[STACK_NAMES], (char *) &counts, sizeof(counts));
+	dictionary_write_names(stacks, &scratch, &f->parts[STACK_NAMES]);
+	dictionary_write_trie(stacks, &scratch, &f->parts[STACK_TRIE]);
+	dictionary_write_details(stacks, &scratch, details);
+	text_append(details, (char *) &labels, sizeof(labels));
+	label_sets_write(sets->set_end, sets->nsets, sets->labels, &scratch, details);
+	write_dictionary_keys(&f->sealed, &scratch, details);
+	return true;
+}
+
+/* A row's samples, unpacked and sorted by key. */
+typedef struct RowScratch
+{
+	size_t		capacity;
+	SequenceEntry *entries;		/* twice as many: half is scratch */
+	uint32	   *keys;
+	uint32		nvalues;		/* columns */
+	int64	  **values;			/* sorted */
+	int64	  **unsorted;
+} RowScratch;
+
+static bool
+row_scratch_init(Finisher *f, RowScratch *scratch)
+{
+	const ShapeList *list = &f->builder->shapes;
+	size_t		longest = 1;
+
+	memset(scratch, 0, sizeof(*scratch));
+	for (uint32 i = 0; i < f->builder->nrows; i++)
+		longest = Max(longest, f->builder->heads[i].nsamples);
+	for (uint32 i = 0; i < list->ngroups; i++)
+		scratch->nvalues = Max(scratch->nvalues, list->groups[i].ntypes);
+	scratch->entries = allocate_or_fail(f->allocator, 2 * longest,
+										sizeof(SequenceEntry), f->error);
+	scratch->keys = allocate_or_fail(f->allocator, longest, sizeof(uint32), f->error);
+	scratch->values = allocate_or_fail(f->allocator, scratch->nvalues,
+									   sizeof(int64 *), f->error);
+	scratch->unsorted = allocate_or_fail(f->allocator, scratch->nvalues,
+										 sizeof(int64 *), f->error);
+	if (scratch->entries == NULL || scratch->keys == NULL ||
+		scratch->values == NULL || scratch->unsorted == NULL)
+		return false;
+	for (uint32 t = 0; t < scratch->nvalues; t++)
+	{
+		scratch->values[t] = allocate_or_fail(f->allocator, longest, sizeof(int64), f->error);
+		scratch->unsorted[t] = allocate_or_fail(f->allocator, longest, sizeof(int64), f->error);
+		if (scratch->values[t] == NULL || scratch->unsorted[t] == NULL)
+			return false;
+	}
+	return true;
+}
+
+static void
+unpack_row(Finisher *f, uint32 row, uint32 ntypes, RowScratch *scratch)
+{
+	const uint8 *position = (uint8 *) f->builder->samples.data + f->builder->offsets[row];
+	uint32		n = f->builder->heads[row].nsamples;
+	int64		key = 0;
+
+	for (uint32 i = 0; i < n; i++)
+	{
+		key += zigzag_decode(take_varint(&position));
+		scratch->entries[i].symbol = f->key_map[key];
+		scratch->entries[i].item = i;
+		for (uint32 t = 0; t < ntypes; t++)
+			scratch->unsorted[t][i] = zigzag_decode(take_varint(&position));
+	}
+	stack_sort_samples(scratch->entries, n);
+	for (uint32 i = 0; i < n; i++)
+		scratch->keys[i] = (uint32) scratch->entries[i].symbol;
+	for (uint32 t = 0; t < ntypes; t++)
+		for (uint32 i = 0; i < n; i++)
+			scratch->values[t][i] = scratch->unsorted[t][scratch->entries[i].item];
+}
+
+static bool
+write_samples(Finisher *f)
+{
+	StackBuilder *builder = f->builder;
+	const ShapeList *list = &builder->shapes;
+	int64	   *key_size = stack_key_sizes(&f->sealed, f->allocator, f->error);
+	SampleRowsWriter *writer;
+	RowScratch	scratch;
+
+	if (key_size == NULL || !row_scratch_init(f, &scratch))
+		return false;
+	writer = sample_rows_begin(f->sealed.nkeys, key_size, list->ngroups,
+							   list->groups, f->allocator, f->error);
+	if (writer == NULL)
+		return false;
+	for (uint32 i = 0; i < builder->nrows; i++)
+	{
+		uint32		row = ordered_row(f, i);
+		const StackHead *head = &builder->heads[row];
+		uint32		group = list->shapes[head->shape].group;
+
+		allocator_poll(f->allocator, i % 64 == 0 ? 0 : 1);
+		unpack_row(f, row, list->groups[group].ntypes, &scratch);
+		if (!sample_rows_add(writer, group, head->period, head->nsamples,
+							 scratch.keys, scratch.values, f->error))
+			return false;
+	}
+	return sample_rows_finish(writer, &f->parts[STACK_KEYS],
+							  &f->parts[STACK_VALUES], f->error);
+}
+
+static bool
+write_name_tree(Finisher *f)
+{
+	NameTree	tree;
+
+	return name_tree_build(&f->sealed.stacks, f->allocator, &tree, f->error) &&
+		name_tree_write(&tree, &f->sealed.stacks, f->allocator,
+						&f->parts[STACK_TREE], &f->parts[STACK_MAP], f->error);
+}
+
+/*
+ * Write the parts of the column.
+ *
+ * order: the rows in the order in which they are to be, or NULL as they came.
+ * parts: by StackPart; they are initialised here and in the builder's memory.
+ * The builder is of no use afterwards.  Returns false with PYRO_LIMIT or
+ * PYRO_NO_MEMORY.
+ */
+bool
+stack_builder_finish(StackBuilder *builder, const uint32 *order,
+					 TextBuffer parts[STACK_PART_END], PyroError *error)
+{
+	Finisher	f = {
+		.builder = builder,.allocator = builder->allocator,.order = order,
+		.parts = parts,.error = error
+	};
+
+	for (int part = 0; part < STACK_PART_END; part++)
+		text_buffer_init(&parts[part], builder->allocator, STACK_PART_MAX_SIZE);
+	if (!open_dictionary_seal(builder->dictionary, builder->key_count,
+							  builder->allocator, &f.sealed, &f.map,
+							  &f.key_map, error))
+		return false;
+	renumber_shapes(&f);
+	if (!write_heads(&f) || !write_dictionary(&f) || !write_samples(&f) ||
+		!write_name_tree(&f))
+		return false;
+	for (int part = 0; part < STACK_PART_END; part++)
+		if (parts[part].failed)
+			return pyro_fail(error, PYRO_LIMIT,
+							 "profiles of a block are too large, or out of memory");
+	return true;
+}

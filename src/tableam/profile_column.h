@@ -1,0 +1,52 @@
+/*
+ * profile_column.h
+ *	  The column of type `profile` of a block: all its profiles over one
+ *	  dictionary.
+ */
+#ifndef PYRO_PROFILE_COLUMN_H
+#define PYRO_PROFILE_COLUMN_H
+
+#include "utils/rel.h"
+
+#include "block/stack_block.h"
+#include "tableam/block_layout.h"
+#include "tableam/directory.h"
+
+typedef struct ProfileColumnBuilder ProfileColumnBuilder;
+typedef struct ProfileColumn ProfileColumn;
+
+/* A builder in the current memory context. */
+ProfileColumnBuilder *profile_column_builder_create(void);
+
+/*
+ * Add a profile: a datum of any form.  One that profile_column_value made is
+ * taken from its block as it is there; as long as the rows of one block come
+ * together its dictionary is taken over once.
+ */
+void		profile_column_add(ProfileColumnBuilder *builder, Datum profile);
+
+/* The bytes that the builder holds. */
+Size		profile_column_builder_size(const ProfileColumnBuilder *builder);
+
+/* Make the parts, by StackPart, in the builder's memory. */
+void		profile_column_finish(ProfileColumnBuilder *builder, TextBuffer *parts);
+
+/* Does the block have the column in this form? */
+bool		profile_column_is_stored(const BlockLayout *layout, AttrNumber attnum);
+
+/*
+ * Open the column: nvalues profiles, those that are not NULL.
+ *
+ * All of it is in the context.  ERRCODE_DATA_CORRUPTED where it is damaged.
+ */
+ProfileColumn *profile_column_open(Relation rel, const BlockEntry *entry,
+								   const BlockLayout *layout, AttrNumber attnum, int nvalues,
+								   MemoryContext context);
+
+/*
+ * A profile by its place among those that are not NULL: an expanded datum,
+ * which is read only and stays as it is until the next one is asked for.
+ */
+Datum		profile_column_value(ProfileColumn *column, int index);
+
+#endif							/* PYRO_PROFILE_COLUMN_H */

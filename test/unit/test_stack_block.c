@@ -1,0 +1,389 @@
+/*
+ * test_stack_block.c
+ *	  Profiles come back from a block as they went in: byte for byte, in any
+ *	  order, and once more after blocks were merged; a damaged block is an error.
+ *
+ * Over test/data, the corpora where these are, and random profiles with odd
+ * features.
+ */
+#include "postgres_fe.h"
+
+#include "block/stack_block.h"
+
+#include "profile_check.h"
+
+#define MAX_PROFILES	1000
+#define MAX_MEMORY		((size_t) 1 << 33)
+
+/* What is in a block: stored forms, malloc'd. */
+typedef struct Expected
+{
+	uint32		n;
+	StringRef	flat[MAX_PROFILES];
+	char	   *label[MAX_PROFILES];
+} Expected;
+
+static Expected all;
+
+static void
+expect(Expected *list, const Profile *profile, const char *label,
+	   UnitMemory *memory)
+{
+	PyroError	error = {0};
+	TextBuffer	flat;
+	char	   *copy;
+
+	if (list->n == MAX_PROFILES)
+		return;
+	if (!write_flat(profile, false, memory, &flat, &error))
+	{
+		unit_ok(false, "%s is stored", label);
+		return;
+	}
+	copy = malloc(flat.length);
+	memcpy(copy, flat.data, flat.length);
+	list->flat[list->n] = string_ref(copy, flat.length);
+	list->label[list->n++] = strdup(label);
+}
+
+static void
+forget(Expected *list)
+{
+	for (uint32 i = 0; i < list->n; i++)
+	{
+		free((char *) list->flat[i].data);
+		free(list->label[i]);
+	}
+	list->n = 0;
+}
+
+/* A block of the expected profiles from first to last, as parts. */
+static bool
+build(const Expected *list, uint32 first, uint32 last, const uint32 *order,
+	  UnitMemory *memory, TextBuffer *parts, PyroError *error)
+{
+	StackBuilder *builder = stack_builder_create(&memory->allocator, error);
+
+	if (builder == NULL)
+		return false;
+	for (uint32 i = first; i < last; i++)
+	{
+		Profile		profile;
+		UnitMemory	scratch;
+		bool		added;
+
+		unit_memory_init(&scratch);
+		added = profile_flat_open((uint8 *) list->flat[i].data, list->flat[i].length,
+								  MAX_MEMORY, &scratch.allocator, &profile, error) &&
+			stack_builder_add(builder, &profile, &scratch.allocator, error);
+		unit_memory_free(&scratch);
+		if (!added)
+			return false;
+	}
+	return stack_builder_finish(builder, order, parts, error);
+}
+
+static StackBlock *
+open_parts(uint32 nrows, const TextBuffer *parts, UnitMemory *memory,
+		   PyroError *error)
+{
+	ByteRange	ranges[STACK_PART_END] = {{0}};
+
+	for (int i = STACK_HEADS; i < STACK_PART_END; i++)
+		ranges[i] = byte_range(parts[i].data, parts[i].length);
+	return stack_block_open(nrows, ranges, MAX_MEMORY, &memory->allocator, error);
+}
+
+/* NULL, or what is wrong with a row. */
+static const char *
+check_row(StackBlock *block, uint32 row, StringRef expected, PyroError *error)
+{
+	UnitMemory	memory;
+	Profile		profile;
+	TextBuffer	flat;
+	const char *flaw = NULL;
+
+	unit_memory_init(&memory);
+	if (!stack_block_read(block, row, &memory.allocator, &profile, error))
+		flaw = "it cannot be read";
+	else if (!write_flat(&profile, false, &memory, &flat, error))
+		flaw = "it cannot be stored";
+	else if (flat.length != expected.length ||
+			 memcmp(flat.data, expected.data, expected.length) != 0)
+		flaw = "it is not the same";
+	unit_memory_free(&memory);
+	return flaw;
+}
+
+static uint32
+check_rows(StackBlock *block, const Expected *list, uint32 first, uint32 n,
+		   const uint32 *order)
+{
+	uint32		nwrong = 0;
+
+	for (uint32 row = 0; row < n; row++)
+	{
+		PyroError	error = {0};
+		uint32		i = first + (order == NULL ? row : order[row]);
+		const char *flaw = check_row(block, row, list->flat[i], &error);
+
+		if (flaw != NULL && nwrong++ < 5)
+			unit_note("%s: %s: %s", list->label[i], flaw, error.message);
+	}
+	return nwrong;
+}
+
+/* All in one block, in an order of its own. */
+static void
+check_block(const Expected *list, const char *what)
+{
+	UnitMemory	memory;
+	PyroError	error = {0};
+	TextBuffer	parts[STACK_PART_END];
+	StackBlock *block;
+	uint32		order[MAX_PROFILES];
+
+	unit_memory_init(&memory);
+	for (uint32 i = 0; i < list->n; i++)
+		order[i] = (i * 7 + 3) % list->n;
+	for (uint32 i = 0; list->n % 7 == 0 && i < list->n; i++)
+		order[i] = list->n - 1 - i;
+	if (!build(list, 0, list->n, order, &memory, parts, &error) ||
+		(block = open_parts(list->n, parts, &memory, &error)) == NULL)
+	{
+		unit_ok(false, "a block of %s", what);
+		unit_note("%s", error.message);
+	}
+	else
+		unit_ok(check_rows(block, list, 0, list->n, order) == 0,
+				"%u profiles of %s come back from a block", list->n, what);
+	unit_memory_free(&memory);
+}
+
+/* Three blocks merged, every tenth row left out. */
+static void
+check_merge(const Expected *list, const char *what)
+{
+	UnitMemory	memory;
+	PyroError	error = {0};
+	TextBuffer	parts[STACK_PART_END];
+	TextBuffer	direct[STACK_PART_END];
+	StackBuilder *builder;
+	StackBlock *merged = NULL;
+	static Expected kept;
+	bool		done = true;
+	bool		same = true;
+
+	unit_memory_init(&memory);
+	kept.n = 0;
+	builder = stack_builder_create(&memory.allocator, &error);
+	for (uint32 part = 0; part < 3 && done; part++)
+	{
+		uint32		first = list->n * part / 3;
+		uint32		last = list->n * (part + 1) / 3;
+		StackBlock *block = NULL;
+
+		done = build(list, first, last, NULL, &memory, parts, &error) &&
+			(block = open_parts(last - first, parts, &memory, &error)) != NULL;
+		for (uint32 row = 0; row < last - first && done; row++)
+		{
+			if ((first + row) % 10 == 9)
+				continue;
+			done = stack_builder_add_row(builder, block, row, &memory.allocator, &error);
+			kept.flat[kept.n] = list->flat[first + row];
+			kept.label[kept.n++] = list->label[first + row];
+		}
+	}
+	done = done && stack_builder_finish(builder, NULL, parts, &error) &&
+		(merged = open_parts(kept.n, parts, &memory, &error)) != NULL;
+	if (!unit_ok(done, "blocks of %s are merged", what))
+		unit_note("%s", error.message);
+	else
+	{
+		unit_ok(check_rows(merged, &kept, 0, kept.n, NULL) == 0,
+				"%u profiles of %s come back from merged blocks", kept.n, what);
+		/* nothing of the rows that were left out stays behind */
+		done = build(&kept, 0, kept.n, NULL, &memory, direct, &error);
+		for (int i = STACK_HEADS; i < STACK_PART_END && done; i++)
+			if (parts[i].length != direct[i].length ||
+				memcmp(parts[i].data, direct[i].data, direct[i].length) != 0)
+			{
+				same = false;
+				unit_note("part %d differs: %zu and %zu bytes", i, parts[i].length,
+						  direct[i].length);
+			}
+		unit_ok(done && same, "merged blocks of %s are what their rows make", what);
+	}
+	unit_memory_free(&memory);
+}
+
+/* ---- damage ---- */
+
+static void
+read_damaged(const TextBuffer *parts, uint32 nrows, uint32 *nrefused)
+{
+	UnitMemory	memory;
+	PyroError	error = {0};
+	StackBlock *block;
+
+	unit_memory_init(&memory);
+	memory.max_bytes = (size_t) 64 << 20;
+	block = open_parts(nrows, parts, &memory, &error);
+	if (block == NULL)
+		++*nrefused;
+	for (uint32 row = 0; block != NULL && row < nrows; row++)
+	{
+		UnitMemory	scratch;
+		Profile		profile;
+
+		unit_memory_init(&scratch);
+		scratch.max_bytes = (size_t) 64 << 20;
+		if (!stack_block_read(block, row, &scratch.allocator, &profile, &error))
+			++*nrefused;
+		unit_memory_free(&scratch);
+	}
+	unit_memory_free(&memory);
+}
+
+/* Every byte of a small block, changed in some ways; every part, cut off. */
+static void
+check_damage(void)
+{
+	static Expected few;
+	UnitMemory	memory;
+	PyroError	error = {0};
+	TextBuffer	parts[STACK_PART_END];
+	uint32		nrefused = 0;
+	uint32		ntried = 0;
+
+	unit_memory_init(&memory);
+	for (uint32 i = 0; i < all.n && few.n < 3; i++)
+		if (all.flat[i].length < 2000)
+		{
+			few.flat[few.n] = all.flat[i];
+			few.label[few.n++] = all.label[i];
+		}
+	if (!build(&few, 0, few.n, NULL, &memory, parts, &error))
+		unit_ok(false, "a small block");
+	else
+	{
+		static const uint8 changes[] = {1, 0x80, 0xFF};
+
+		for (int part = STACK_HEADS; part < STACK_PART_END; part++)
+			for (size_t i = 0; i < parts[part].length; i++)
+			{
+				char		byte = parts[part].data[i];
+				size_t		length = parts[part].length;
+
+				for (int k = 0; k < lengthof(changes); k++, ntried++)
+				{
+					parts[part].data[i] = byte ^ changes[k];
+					read_damaged(parts, few.n, &nrefused);
+				}
+				parts[part].data[i] = byte;
+				parts[part].length = i;
+				read_damaged(parts, few.n, &nrefused);
+				parts[part].length = length;
+				ntried++;
+			}
+		unit_ok(nrefused > 0 && ntried > 0,
+				"%u damaged blocks do no harm", ntried);
+	}
+	unit_memory_free(&memory);
+}
+
+/* Every allocation fails once. */
+static void
+check_no_memory(void)
+{
+	static Expected few;
+	uint32		nfailed = 0;
+	bool		sound = true;
+
+	for (uint32 i = 0; i < all.n && few.n < 2; i++)
+		if (all.flat[i].length < 4000)
+		{
+			few.flat[few.n] = all.flat[i];
+			few.label[few.n++] = all.label[i];
+		}
+	for (uint64 fail_at = 1;; fail_at++)
+	{
+		UnitMemory	memory;
+		PyroError	error = {0};
+		TextBuffer	parts[STACK_PART_END];
+		StackBlock *block;
+		Profile		profile;
+		bool		done;
+
+		unit_memory_init(&memory);
+		memory.fail_at = fail_at;
+		done = build(&few, 0, few.n, NULL, &memory, parts, &error) &&
+			(block = open_parts(few.n, parts, &memory, &error)) != NULL &&
+			stack_block_read(block, 0, &memory.allocator, &profile, &error);
+		if (!done && error.kind != PYRO_NO_MEMORY && error.kind != PYRO_LIMIT)
+			sound = false;
+		unit_memory_free(&memory);
+		if (done)
+			break;
+		nfailed++;
+	}
+	unit_ok(sound && nfailed > 10, "%u failed allocations are reported", nfailed);
+}
+
+/* ---- where profiles come from ---- */
+
+static void
+take_file(const char *path, const char *format, const uint8 *bytes, size_t size)
+{
+	UnitMemory	memory;
+	Profile		profile;
+	PyroError	error = {0};
+
+	unit_memory_init(&memory);
+	if (pprof_read(bytes, size, &wide_limits, &memory.allocator, &profile, &error))
+		expect(&all, &profile, strrchr(path, '/') + 1, &memory);
+	unit_memory_free(&memory);
+}
+
+static void
+take_random(uint32 n)
+{
+	for (uint32 seed = 1; seed <= n; seed++)
+	{
+		UnitRandom	random = unit_random_seed(seed);
+		UnitMemory	memory;
+		Profile		profile;
+		PyroError	error = {0};
+		Bytes		bytes = {0};
+		char		label[32];
+
+		random_profile(&random, &bytes);
+		unit_memory_init(&memory);
+		snprintf(label, sizeof(label), "random %u", seed);
+		if (pprof_read(bytes.data, bytes.size, &wide_limits, &memory.allocator,
+					   &profile, &error))
+			expect(&all, &profile, label, &memory);
+		unit_memory_free(&memory);
+		bytes_free(&bytes);
+	}
+}
+
+int
+main(void)
+{
+	Expected   *none = calloc(1, sizeof(Expected));
+
+	check_block(none, "nothing");
+	free(none);
+	for_all_files(take_file);
+	check_block(&all, "files");
+	check_merge(&all, "files");
+	forget(&all);
+	take_random(MAX_PROFILES);
+	check_block(&all, "random making");
+	check_merge(&all, "random making");
+	check_damage();
+	check_no_memory();
+	forget(&all);
+	return unit_finish();
+}
