@@ -24,6 +24,28 @@ typedef struct Adding
 	PyroError  *error;
 } Adding;
 
+/*
+ * Where the index and what it leads to are not in the processor's cache, a
+ * search waits for memory several times.  So elements are looked for in
+ * batches: each step is taken for all of them before the next one, and what
+ * the next one will read is asked for ahead of time.
+ */
+#define BATCH	32
+
+#define FOR_BATCHES(a, n) \
+	for (uint32 start = 0, end = Min(BATCH, n); start < end && poll_batch(a, start); \
+		 start = end, end += Min(BATCH, (n) - end))
+
+#define FOR_BATCH(i, k) \
+	for (uint32 i = start, k = 0; i < end; i++, k++)
+
+static inline bool
+poll_batch(const Adding *a, uint32 start)
+{
+	allocator_poll(a->scratch, start);
+	return true;
+}
+
 /* Go on with a hash over two more words. */
 static inline uint64
 hash_words(const OpenDictionary *d, uint64 hash, uint64 a, uint64 b)
@@ -72,6 +94,8 @@ keep_bytes(OpenDictionary *d, StringRef text)
 {
 	char	   *kept;
 
+	if (text.length == 0)
+		return "";
 	if (text.length > d->chunk_left)
 	{
 		size_t		size = Max(STRING_CHUNK, text.length);
@@ -86,33 +110,28 @@ keep_bytes(OpenDictionary *d, StringRef text)
 		d->chunk = chunk;
 		d->chunk_left = size;
 	}
-	kept = d->chunk;
-	if (text.length > 0)
-		memcpy(kept, text.data, text.length);
+	kept = memcpy(d->chunk, text.data, text.length);
 	d->chunk += text.length;
 	d->chunk_left -= text.length;
 	return kept;
 }
 
-/*
- * The number of a string, which is copied when it is new.
- *
- * Returns false with PYRO_LIMIT or PYRO_NO_MEMORY.
- */
-bool
-open_dictionary_string(OpenDictionary *dictionary, StringRef string,
-					   uint32 *number, PyroError *error)
+static inline uint32
+hash_string(const OpenDictionary *d, StringRef string)
 {
-	OpenDictionary *d = dictionary;
-	uint32		hash = (uint32) hash_bytes64(string.data, string.length,
-											 d->seed);
-	uint32		found;
+	return (uint32) hash_bytes64(string.data, string.length, d->seed);
+}
+
+/* The number of a string of this hash, which is copied when it is new. */
+static bool
+find_string(OpenDictionary *d, StringRef string, uint32 hash, uint32 *number,
+			PyroError *error)
+{
 	const char *bytes;
 
-	HASH_INDEX_FIND(&d->strings.index, hash, found,
-					string_ref_equal(d->strings.items[found].text, string));
-	*number = found;
-	if (found != PG_UINT32_MAX)
+	HASH_INDEX_FIND(&d->strings.index, hash, *number,
+					string_ref_equal(d->strings.items[*number].text, string));
+	if (*number != PG_UINT32_MAX)
 		return true;
 	if (!ROOM_FOR_ONE(d, d->strings, error))
 		return false;
@@ -128,6 +147,18 @@ open_dictionary_string(OpenDictionary *dictionary, StringRef string,
 	return true;
 }
 
+/*
+ * The number of a string in the open dictionary, into which it is copied when
+ * it is new.  Returns false with PYRO_LIMIT or PYRO_NO_MEMORY.
+ */
+bool
+open_dictionary_string(OpenDictionary *dictionary, StringRef string,
+					   uint32 *number, PyroError *error)
+{
+	return find_string(dictionary, string, hash_string(dictionary, string),
+					   number, error);
+}
+
 /* Sealing keeps this string even where nothing of the dictionary needs it. */
 void
 open_dictionary_keep_string(OpenDictionary *dictionary, uint32 string)
@@ -139,22 +170,27 @@ static bool
 add_strings(Adding *a)
 {
 	OpenDictionary *d = a->to;
-	uint32		previous = 0;
+	const StringRef *strings = a->stacks->strings;
+	uint32	   *map = a->map->string;
+	uint32		hashes[BATCH];
 
-	for (uint32 i = 0; i < a->stacks->nstrings; i++)
+	FOR_BATCHES(a, a->stacks->nstrings)
 	{
-		StringRef	text = a->stacks->strings[i];
-		uint32		guess = d->strings.items[previous].next;
-
-		allocator_poll(a->scratch, i);
-		if (guess == 0 ||
-			!string_ref_equal(d->strings.items[guess].text, text))
+		FOR_BATCH(i, k)
 		{
-			if (!open_dictionary_string(d, text, &guess, a->error))
-				return false;
-			d->strings.items[previous].next = guess;
+			hashes[k] = hash_string(d, strings[i]);
+			hash_index_prefetch(&d->strings.index, hashes[k]);
 		}
-		a->map->string[i] = previous = guess;
+		FOR_BATCH(i, k)
+		{
+			map[i] = hash_index_peek(&d->strings.index, hashes[k]);
+			__builtin_prefetch(&d->strings.items[map[i]]);
+		}
+		FOR_BATCH(i, k)
+			__builtin_prefetch(d->strings.items[map[i]].text.data);
+		FOR_BATCH(i, k)
+			if (!find_string(d, strings[i], hashes[k], &map[i], a->error))
+				return false;
 	}
 	return true;
 }
@@ -212,20 +248,25 @@ same_function(const StackFunction *a, const StackFunction *b)
 		a->filename == b->filename && a->start_line == b->start_line;
 }
 
-static bool
-find_function(Adding *a, const StackFunction *function, uint32 *number)
+static inline uint32
+hash_function(const OpenDictionary *d, const StackFunction *function)
 {
-	OpenDictionary *d = a->to;
-	uint64		words = hash_words(d, d->seed, function->name,
-								   function->system_name);
-	uint32		hash = hash_end(hash_words(d, words, function->filename,
-										   (uint64) function->start_line));
+	uint64		hash = hash_words(d, d->seed, function->name,
+								  function->system_name);
 
+	return hash_end(hash_words(d, hash, function->filename,
+							   (uint64) function->start_line));
+}
+
+static bool
+find_function(OpenDictionary *d, const StackFunction *function, uint32 hash,
+			  uint32 *number, PyroError *error)
+{
 	HASH_INDEX_FIND(&d->functions.index, hash, *number,
 					same_function(&d->functions.items[*number], function));
 	if (*number != PG_UINT32_MAX)
 		return true;
-	if (!ROOM_FOR_ONE(d, d->functions, a->error))
+	if (!ROOM_FOR_ONE(d, d->functions, error))
 		return false;
 	*number = d->functions.n++;
 	d->functions.items[*number] = *function;
@@ -238,26 +279,26 @@ add_functions(Adding *a)
 {
 	OpenDictionary *d = a->to;
 	const uint32 *string = a->map->string;
+	StackFunction functions[BATCH];
+	uint32		hashes[BATCH];
 
-	for (uint32 i = 0; i < a->stacks->nfunctions; i++)
+	FOR_BATCHES(a, a->stacks->nfunctions)
 	{
-		StackFunction function = a->stacks->functions[i];
-		uint32	   *guess;
-		uint32		found;
-
-		allocator_poll(a->scratch, i);
-		function.name = string[function.name];
-		function.system_name = string[function.system_name];
-		function.filename = string[function.filename];
-		/* few names are those of several functions */
-		guess = &d->strings.items[function.name].function;
-		if (*guess != 0 &&
-			same_function(&d->functions.items[*guess - 1], &function))
-			found = *guess - 1;
-		else if (!find_function(a, &function, &found))
-			return false;
-		*guess = found + 1;
-		a->map->function[i] = found;
+		FOR_BATCH(i, k)
+		{
+			functions[k] = a->stacks->functions[i];
+			functions[k].name = string[functions[k].name];
+			functions[k].system_name = string[functions[k].system_name];
+			functions[k].filename = string[functions[k].filename];
+			hashes[k] = hash_function(d, &functions[k]);
+			hash_index_prefetch(&d->functions.index, hashes[k]);
+		}
+		FOR_BATCH(i, k)
+			__builtin_prefetch(&d->functions.items[hash_index_peek(&d->functions.index, hashes[k])]);
+		FOR_BATCH(i, k)
+			if (!find_function(d, &functions[k], hashes[k],
+							   &a->map->function[i], a->error))
+				return false;
 	}
 	return true;
 }
@@ -314,26 +355,22 @@ hash_location(const Adding *a, const StackLocation *location)
 }
 
 static bool
-find_location(Adding *a, StackLocation *location, uint32 *number)
+find_location(Adding *a, const StackLocation *location, uint32 hash,
+			  uint32 *number)
 {
 	OpenDictionary *d = a->to;
-	uint32		hash = hash_location(a, location);
 	StackLocation *made;
 
 	HASH_INDEX_FIND(&d->locations.index, hash, *number,
-					same_location(a, &d->locations.items[*number].location,
-								  location));
+					same_location(a, &d->locations.items[*number], location));
 	if (*number != PG_UINT32_MAX)
 		return true;
 	if (!ROOM_FOR_ONE(d, d->locations, a->error) ||
 		!ROOM_FOR(d, d->lines, location->nlines, a->error))
 		return false;
 	*number = d->locations.n++;
-	d->locations.items[*number] = (OpenLocation)
-	{
-		.location = *location
-	};
-	made = &d->locations.items[*number].location;
+	made = &d->locations.items[*number];
+	*made = *location;
 	made->line_start = d->lines.n;
 	for (uint32 k = 0; k < location->nlines; k++)
 	{
@@ -350,30 +387,31 @@ static bool
 add_locations(Adding *a)
 {
 	OpenDictionary *d = a->to;
-	uint32		previous = PG_UINT32_MAX;
+	uint32	   *map = a->map->location;
+	StackLocation locations[BATCH];
+	uint32		hashes[BATCH];
 
-	for (uint32 i = 0; i < a->stacks->nlocations; i++)
+	FOR_BATCHES(a, a->stacks->nlocations)
 	{
-		StackLocation location = a->stacks->locations[i];
-		uint32		guess = 0;
-		uint32		found;
-
-		allocator_poll(a->scratch, i);
-		location.mapping = map_reference(a->map->mapping, location.mapping);
-		if (previous != PG_UINT32_MAX)
-			guess = d->locations.items[previous].next;
-		if (guess != 0 &&
-			same_location(a, &d->locations.items[guess - 1].location,
-						  &location))
-			found = guess - 1;
-		else
+		FOR_BATCH(i, k)
 		{
-			if (!find_location(a, &location, &found))
-				return false;
-			if (previous != PG_UINT32_MAX)
-				d->locations.items[previous].next = found + 1;
+			locations[k] = a->stacks->locations[i];
+			locations[k].mapping = map_reference(a->map->mapping,
+												 locations[k].mapping);
+			hashes[k] = hash_location(a, &locations[k]);
+			hash_index_prefetch(&d->locations.index, hashes[k]);
 		}
-		a->map->location[i] = previous = found;
+		FOR_BATCH(i, k)
+		{
+			map[i] = hash_index_peek(&d->locations.index, hashes[k]);
+			__builtin_prefetch(&d->locations.items[map[i]]);
+		}
+		FOR_BATCH(i, k)
+			if (map[i] < d->locations.n)
+				__builtin_prefetch(&d->lines.items[d->locations.items[map[i]].line_start]);
+		FOR_BATCH(i, k)
+			if (!find_location(a, &locations[k], hashes[k], &map[i]))
+				return false;
 	}
 	return true;
 }
@@ -381,17 +419,15 @@ add_locations(Adding *a)
 /* ---- stacks ---- */
 
 static bool
-find_node(Adding *a, uint32 parent, uint32 location, uint32 *number)
+find_node(OpenDictionary *d, uint32 parent, uint32 location, uint32 hash,
+		  uint32 *number, PyroError *error)
 {
-	OpenDictionary *d = a->to;
-	uint32		hash = (uint32) hash_numbers(parent, location, d->seed);
-
 	HASH_INDEX_FIND(&d->nodes.index, hash, *number,
 					d->nodes.items[*number].parent == parent &&
 					d->nodes.items[*number].location == location);
 	if (*number != PG_UINT32_MAX)
 		return true;
-	if (!ROOM_FOR_ONE(d, d->nodes, a->error))
+	if (!ROOM_FOR_ONE(d, d->nodes, error))
 		return false;
 	*number = d->nodes.n++;
 	d->nodes.items[*number] = (OpenNode)
@@ -402,27 +438,44 @@ find_node(Adding *a, uint32 parent, uint32 location, uint32 *number)
 	return true;
 }
 
+/*
+ * A node's hash is that of the locations from the root, not of its parent's
+ * number: so it is known before the parent has been found, and many nodes are
+ * looked for at once.
+ */
 static bool
 add_nodes(Adding *a)
 {
 	OpenDictionary *d = a->to;
+	const uint32 *parent = a->stacks->node_parent;
+	const uint32 *location = a->stacks->node_location;
 	uint32	   *map = a->map->node;
+	uint64	   *hashes = allocate_or_fail(a->scratch, a->stacks->nnodes,
+										  sizeof(uint64), a->error);
 
-	map[0] = 0;
-	for (uint32 i = 1; i < a->stacks->nnodes; i++)
+	if (hashes == NULL)
+		return false;
+	hashes[0] = d->seed;
+	FOR_BATCHES(a, a->stacks->nnodes)
 	{
-		uint32		parent = map[a->stacks->node_parent[i]];
-		uint32		location = a->map->location[a->stacks->node_location[i]];
-		uint32		guess = parent + 1;
-
-		allocator_poll(a->scratch, i);
-		/* a node came in right before its first child, if it had one then */
-		if (guess < d->nodes.n && d->nodes.items[guess].parent == parent &&
-			d->nodes.items[guess].location == location)
-			map[i] = guess;
-		else if (!find_node(a, parent, location, &map[i]))
-			return false;
+		FOR_BATCH(i, k)
+		{
+			if (i > 0)
+				hashes[i] = hash_words(d, hashes[parent[i]],
+									   a->map->location[location[i]], 0);
+			hash_index_prefetch(&d->nodes.index, (uint32) hashes[i]);
+		}
+		FOR_BATCH(i, k)
+			__builtin_prefetch(&d->nodes.items[hash_index_peek(&d->nodes.index, (uint32) hashes[i])]);
+		FOR_BATCH(i, k)
+			if (i == 0)
+				map[i] = 0;
+			else if (!find_node(d, map[parent[i]],
+								a->map->location[location[i]],
+								(uint32) hashes[i], &map[i], a->error))
+				return false;
 	}
+	a->scratch->release(a->scratch->owner, hashes);
 	return true;
 }
 
@@ -534,6 +587,17 @@ open_dictionary_create(const Allocator *allocator, PyroError *error)
 	d->allocator = allocator;
 	d->seed = hash_seed_of(d);
 	d->max_elements = HASH_INDEX_MAX_USED;
+	if (!hash_index_init(&d->strings.index, allocator) ||
+		!hash_index_init(&d->mappings.index, allocator) ||
+		!hash_index_init(&d->functions.index, allocator) ||
+		!hash_index_init(&d->locations.index, allocator) ||
+		!hash_index_init(&d->nodes.index, allocator) ||
+		!hash_index_init(&d->set_ends.index, allocator) ||
+		!hash_index_init(&d->keys.index, allocator))
+	{
+		pyro_fail_memory(error);
+		return NULL;
+	}
 	if (!open_dictionary_string(d, string_ref("", 0), &empty, error) ||
 		!ROOM_FOR(d, d->nodes, 1, error) ||
 		!ROOM_FOR(d, d->set_ends, 1, error))
@@ -637,9 +701,9 @@ open_dictionary_nkeys(const OpenDictionary *dictionary)
 	return dictionary->keys.n;
 }
 
-#define ARRAY_SIZE(array) \
-	((array).capacity * sizeof(*(array).items) + \
-	 hash_index_size(&(array).index))
+#define ARRAY_SIZE(array) ((array).capacity * sizeof(*(array).items))
+#define INDEXED_SIZE(array) \
+	(ARRAY_SIZE(array) + hash_index_size(&(array).index))
 
 /* Bytes that the dictionary holds. */
 size_t
@@ -648,9 +712,9 @@ open_dictionary_size(const OpenDictionary *dictionary)
 	const OpenDictionary *d = dictionary;
 
 	return sizeof(OpenDictionary) + d->string_bytes +
-		ARRAY_SIZE(d->strings) + ARRAY_SIZE(d->mappings) +
-		ARRAY_SIZE(d->functions) + ARRAY_SIZE(d->lines) +
-		ARRAY_SIZE(d->locations) + ARRAY_SIZE(d->nodes) +
-		ARRAY_SIZE(d->labels) + ARRAY_SIZE(d->set_ends) +
-		ARRAY_SIZE(d->keys);
+		INDEXED_SIZE(d->strings) + INDEXED_SIZE(d->mappings) +
+		INDEXED_SIZE(d->functions) + INDEXED_SIZE(d->locations) +
+		ARRAY_SIZE(d->lines) + INDEXED_SIZE(d->nodes) +
+		INDEXED_SIZE(d->set_ends) + ARRAY_SIZE(d->labels) +
+		INDEXED_SIZE(d->keys);
 }

@@ -12,24 +12,11 @@
 #define OPEN_ARRAY(type) \
 	struct { type *items; size_t n; size_t capacity; HashIndex index; }
 
-/*
- * Sources are in canonical order and alike: what followed an element in the
- * last source that had it, or what was made of it there, is tried before the
- * index is asked.
- */
 typedef struct OpenString
 {
 	StringRef	text;
-	uint32		next;			/* string that followed; 0: none yet */
-	uint32		function;		/* last one of this name, + 1; 0: none */
 	bool		is_kept;		/* whatever refers to it */
 } OpenString;
-
-typedef struct OpenLocation
-{
-	StackLocation location;
-	uint32		next;			/* location that followed, + 1; 0: none yet */
-} OpenLocation;
 
 typedef struct OpenNode
 {
@@ -57,7 +44,7 @@ struct OpenDictionary
 				OPEN_ARRAY(StackMapping) mappings;
 				OPEN_ARRAY(StackFunction) functions;
 				OPEN_ARRAY(StackLine) lines;	/* of locations; no index */
-				OPEN_ARRAY(OpenLocation) locations;
+				OPEN_ARRAY(StackLocation) locations;
 				OPEN_ARRAY(OpenNode) nodes; /* parents first; 0: the root */
 				OPEN_ARRAY(ProfileLabel) labels;	/* of sets; no index */
 				OPEN_ARRAY(uint32) set_ends;	/* in labels; 0: empty set */
