@@ -13,31 +13,8 @@
 
 #include "port/pg_bitutils.h"
 
+#include "block/counting_sort.h"
 #include "block/seal_dictionary.h"
-
-/*
- * Order items by their numbers below nbuckets, those of one number as they
- * came.  start: scratch for nbuckets elements.
- */
-static void
-counting_sort(const uint32 *items, uint32 n, const uint32 *number,
-			  uint32 *start, uint32 nbuckets, uint32 *sorted)
-{
-	uint32		sum = 0;
-
-	memset(start, 0, (size_t) nbuckets * sizeof(uint32));
-	for (uint32 i = 0; i < n; i++)
-		start[number[items[i]]]++;
-	for (uint32 b = 0; b < nbuckets; b++)
-	{
-		uint32		count = start[b];
-
-		start[b] = sum;
-		sum += count;
-	}
-	for (uint32 i = 0; i < n; i++)
-		sorted[start[number[items[i]]]++] = items[i];
-}
 
 /* ---- nodes ---- */
 
