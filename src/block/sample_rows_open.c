@@ -35,7 +35,7 @@ group_columns_init(GroupColumns *columns, const SampleGroup *group,
 	memset(columns->count_column, 0xFF, n * sizeof(uint32));
 	for (uint32 t = 0; t < n; t++)
 	{
-		int			objects = group->space_of[t];
+		int			objects = group->space_of == NULL ? -1 : group->space_of[t];
 
 		if (objects < -1 || objects == (int) t || objects >= (int) n)
 			return pyro_fail(error, PYRO_INVALID,
