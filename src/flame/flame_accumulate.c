@@ -94,42 +94,6 @@ flag_needed(const ProfileView *view, const Allocator *allocator,
 	return true;
 }
 
-/* The needed nodes but the root, in order of depth (counting sort). */
-static bool
-order_by_depth(const StackDictionary *stacks, const bool *needed,
-			   const Allocator *allocator, uint32 **nodes, uint32 *nnodes,
-			   PyroError *error)
-{
-	const uint32 *depth = stacks->node_depth;
-	uint32		deepest = 0;
-	uint32		sum = 0;
-	uint32	   *start;
-
-	for (uint32 node = 1; node < stacks->nnodes; node++)
-		deepest = Max(deepest, depth[node]);
-	*nodes = allocate_or_fail(allocator, stacks->nnodes, sizeof(uint32),
-							  error);
-	start = allocate_or_fail(allocator, (size_t) deepest + 1, sizeof(uint32),
-							 error);
-	if (*nodes == NULL || start == NULL)
-		return false;
-	memset(start, 0, ((size_t) deepest + 1) * sizeof(uint32));
-	for (uint32 node = 1; node < stacks->nnodes; node++)
-		start[depth[node]] += needed == NULL || needed[node];
-	for (uint32 i = 0; i <= deepest; i++)
-	{
-		uint32		count = start[i];
-
-		start[i] = sum;
-		sum += count;
-	}
-	for (uint32 node = 1; node < stacks->nnodes; node++)
-		if (needed == NULL || needed[node])
-			(*nodes)[start[depth[node]]++] = node;
-	*nnodes = sum;
-	return true;
-}
-
 /* A dictionary of its own: map its trie, then forget it. */
 static bool
 add_own_view(CallTree *tree, const ProfileView *view,
@@ -147,7 +111,8 @@ add_own_view(CallTree *tree, const ProfileView *view,
 		return pyro_fail_memory(error);
 	memset(target, 0, stacks->nnodes * sizeof(uint32));
 	return flag_needed(view, allocator, &needed, error) &&
-		order_by_depth(stacks, needed, allocator, &nodes, &nnodes, error) &&
+		stack_nodes_by_depth(stacks, needed, allocator, &nodes, &nnodes,
+							 error) &&
 		call_tree_name_frames(tree, stacks, nodes, nnodes, allocator, &names,
 							  error) &&
 		call_tree_map_nodes(tree, stacks, &names, nodes, nnodes, target,

@@ -37,4 +37,36 @@ zigzag_decode(uint64 value)
 	return (int64) (value >> 1) ^ -(int64) (value & 1);
 }
 
+/*
+ * Numbers one by one, seven bits a byte, the lowest first; the last byte is
+ * below 128.
+ */
+static inline void
+append_varint(TextBuffer *out, uint32 number)
+{
+	for (; number >= 128; number >>= 7)
+		text_append_char(out, (char) (number | 128));
+	text_append_char(out, (char) number);
+}
+
+/* Returns false where the bytes end, or hold more than 32 bits. */
+static inline bool
+read_varint(PackedReader *in, uint32 *number)
+{
+	uint64		sum = 0;
+
+	for (int shift = 0; shift < 35 && in->position < in->end; shift += 7)
+	{
+		uint8		byte = *in->position++;
+
+		sum |= (uint64) (byte & 127) << shift;
+		if (byte < 128)
+		{
+			*number = (uint32) sum;
+			return sum <= PG_UINT32_MAX;
+		}
+	}
+	return false;
+}
+
 #endif							/* PYRO_PACKED_ARRAY_H */

@@ -73,3 +73,45 @@ stack_frame_name(const StackDictionary *stacks, const StackLocation *location,
 		return string_ref("", 0);
 	return stacks->strings[stacks->functions[line->function - 1].name];
 }
+
+/*
+ * The nodes but the root in order of depth, those alone that are needed
+ * unless needed is NULL.
+ *
+ * *nodes and scratch come from the allocator.  A counting sort.  Returns false
+ * with PYRO_NO_MEMORY.
+ */
+bool
+stack_nodes_by_depth(const StackDictionary *stacks, const bool *needed,
+					 const Allocator *allocator, uint32 **nodes,
+					 uint32 *nnodes, PyroError *error)
+{
+	const uint32 *depth = stacks->node_depth;
+	uint32		deepest = 0;
+	uint32		sum = 0;
+	uint32	   *start;
+
+	for (uint32 node = 1; node < stacks->nnodes; node++)
+		deepest = Max(deepest, depth[node]);
+	*nodes = allocate_or_fail(allocator, stacks->nnodes, sizeof(uint32),
+							  error);
+	start = allocate_or_fail(allocator, (size_t) deepest + 1, sizeof(uint32),
+							 error);
+	if (*nodes == NULL || start == NULL)
+		return false;
+	memset(start, 0, ((size_t) deepest + 1) * sizeof(uint32));
+	for (uint32 node = 1; node < stacks->nnodes; node++)
+		start[depth[node]] += needed == NULL || needed[node];
+	for (uint32 i = 0; i <= deepest; i++)
+	{
+		uint32		count = start[i];
+
+		start[i] = sum;
+		sum += count;
+	}
+	for (uint32 node = 1; node < stacks->nnodes; node++)
+		if (needed == NULL || needed[node])
+			(*nodes)[start[depth[node]]++] = node;
+	*nnodes = sum;
+	return true;
+}

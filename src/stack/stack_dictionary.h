@@ -21,6 +21,7 @@
 #ifndef PYRO_STACK_DICTIONARY_H
 #define PYRO_STACK_DICTIONARY_H
 
+#include "stack/allocator.h"
 #include "stack/string_ref.h"
 
 typedef struct StackMapping
@@ -97,5 +98,9 @@ extern StringRef stack_unsymbolised_name(const StackDictionary *stacks,
 extern StringRef stack_frame_name(const StackDictionary *stacks,
 								  const StackLocation *location,
 								  uint32 frame);
+extern bool stack_nodes_by_depth(const StackDictionary *stacks,
+								 const bool *needed,
+								 const Allocator *allocator, uint32 **nodes,
+								 uint32 *nnodes, PyroError *error);
 
 #endif							/* PYRO_STACK_DICTIONARY_H */
