@@ -20,8 +20,7 @@
  *				number; keys: node and label set, each less that of the key before
  *	keys		the samples' keys, and
  *	values		their values (sample_rows.h)
- *	tree		the stacks by name (name_tree.h), and
- *	map			where each node of the trie is there
+ *	tree		the stacks by name (name_tree.h)
  *
  * Structs are as they are in memory, little-endian; columns are packed arrays
  * (packed_array.h), differences and signed numbers zigzag coded.
@@ -43,7 +42,6 @@ typedef enum StackPart
 	STACK_KEYS,
 	STACK_VALUES,
 	STACK_TREE,
-	STACK_MAP,
 	STACK_PART_END
 } StackPart;
 

@@ -49,7 +49,8 @@ take_counts(ColumnReader *columns, void *counts, size_t size)
 static bool
 reserve(ColumnReader *columns, size_t n)
 {
-	return n <= columns->scratch.capacity || columns_reserve(columns, n);
+	return (columns->scratch.numbers32 != NULL && n <= columns->scratch.capacity) ||
+		columns_reserve(columns, n);
 }
 
 static bool

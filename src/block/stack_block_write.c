@@ -76,7 +76,7 @@ stack_builder_size(const StackBuilder *builder)
 /* ---- adding rows ---- */
 
 static void
-append_varint(TextBuffer *out, uint64 number)
+append_varint64(TextBuffer *out, uint64 number)
 {
 	char		bytes[10];
 	int			n = 0;
@@ -88,7 +88,7 @@ append_varint(TextBuffer *out, uint64 number)
 }
 
 static uint64
-take_varint(const uint8 **position)
+take_varint64(const uint8 **position)
 {
 	uint64		number = 0;
 
@@ -179,10 +179,10 @@ add_samples(StackBuilder *builder, const Profile *profile,
 								 &key, error) ||
 			!count_key(builder, key, error))
 			return false;
-		append_varint(&builder->samples, zigzag_encode((int64) key - before));
+		append_varint64(&builder->samples, zigzag_encode((int64) key - before));
 		before = key;
 		for (uint32 t = 0; t < profile->header.nsample_types; t++)
-			append_varint(&builder->samples, zigzag_encode(profile->values[t][i]));
+			append_varint64(&builder->samples, zigzag_encode(profile->values[t][i]));
 	}
 	return !builder->samples.failed || pyro_fail_memory(error);
 }
@@ -450,11 +450,11 @@ unpack_row(Finisher *f, uint32 row, uint32 ntypes, RowScratch *scratch)
 
 	for (uint32 i = 0; i < n; i++)
 	{
-		key += zigzag_decode(take_varint(&position));
+		key += zigzag_decode(take_varint64(&position));
 		scratch->entries[i].symbol = f->key_map[key];
 		scratch->entries[i].item = i;
 		for (uint32 t = 0; t < ntypes; t++)
-			scratch->unsorted[t][i] = zigzag_decode(take_varint(&position));
+			scratch->unsorted[t][i] = zigzag_decode(take_varint64(&position));
 	}
 	stack_sort_samples(scratch->entries, n);
 	for (uint32 i = 0; i < n; i++)
@@ -501,8 +501,7 @@ write_name_tree(Finisher *f)
 	NameTree	tree;
 
 	return name_tree_build(&f->sealed.stacks, f->allocator, &tree, f->error) &&
-		name_tree_write(&tree, &f->sealed.stacks, f->allocator,
-						&f->parts[STACK_TREE], &f->parts[STACK_MAP], f->error);
+		name_tree_write(&tree, f->allocator, &f->parts[STACK_TREE], f->error);
 }
 
 /*

@@ -32,7 +32,6 @@ part_name(const BlockLayout *layout, const BlockStream *stream)
 		[STACK_KEYS] = "keys",
 		[STACK_VALUES] = "values",
 		[STACK_TREE] = "tree",
-		[STACK_MAP] = "map",
 	};
 
 	if (stream->attnum == BLOCK_XMINS)

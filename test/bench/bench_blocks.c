@@ -32,7 +32,6 @@ static const char *const part_names[STACK_PART_END] = {
 	[STACK_KEYS] = "keys",
 	[STACK_VALUES] = "values",
 	[STACK_TREE] = "tree",
-	[STACK_MAP] = "map",
 };
 
 static StringRef flats[MAX_FILES];
