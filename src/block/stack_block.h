@@ -11,8 +11,8 @@
  *					sample type, drop_frames, keep_frames, doc_url, period type
  *					and unit, type and unit of each sample type; the profile's
  *					mappings; its comments
- *				then columns of the rows: shape, number of samples, and time,
- *				duration and period, each less that of the row before
+ *				then columns of the rows: shape, number of samples, size, and
+ *				time, duration and period, each less that of the row before
  *	names		DictionaryCounts, then the names (dictionary_codec.h)
  *	trie		the exact stack trie (dictionary_codec.h)
  *	details		the rest of the dictionary (dictionary_codec.h); LabelCounts;
@@ -57,7 +57,8 @@ typedef struct StackBlock StackBlock;
 extern StackBuilder *stack_builder_create(const Allocator *allocator,
 										  PyroError *error);
 extern bool stack_builder_add(StackBuilder *builder, const Profile *profile,
-							  const Allocator *scratch, PyroError *error);
+							  uint32 size, const Allocator *scratch,
+							  PyroError *error);
 extern bool stack_builder_add_row(StackBuilder *builder, StackBlock *source,
 								  uint32 row, const Allocator *scratch,
 								  PyroError *error);
@@ -71,6 +72,7 @@ extern StackBlock *stack_block_open(uint32 nrows,
 									size_t max_memory,
 									const Allocator *allocator,
 									PyroError *error);
+extern uint32 stack_block_profile_size(const StackBlock *block, uint32 row);
 extern bool stack_block_read(StackBlock *block, uint32 row,
 							 const Allocator *allocator, Profile *profile,
 							 PyroError *error);

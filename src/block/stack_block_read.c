@@ -299,6 +299,15 @@ stack_block_samples(StackBlock *block, uint32 row, const Allocator *allocator,
 
 /* ---- profiles ---- */
 
+/*
+ * The bytes that a profile had as a value of its own.
+ */
+uint32
+stack_block_profile_size(const StackBlock *block, uint32 row)
+{
+	return block->heads[row].size;
+}
+
 /* The samples of a row in canonical order. */
 static bool
 set_samples(Profile *profile, const RowDictionary *dictionary, int64 **by_key,

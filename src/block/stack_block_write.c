@@ -190,13 +190,14 @@ add_samples(StackBuilder *builder, const Profile *profile,
 /* The row's head, once its samples are there. */
 static void
 finish_row(StackBuilder *builder, const ProfileHeader *header, uint32 shape,
-		   size_t offset)
+		   uint32 size, size_t offset)
 {
 	builder->offsets[builder->nrows] = offset;
 	builder->heads[builder->nrows++] = (StackHead)
 	{
 		.shape = shape,
 			.nsamples = header->nsamples,
+			.size = size,
 			.time_nanos = header->time_nanos,
 			.duration_nanos = header->duration_nanos,
 			.period = header->period
@@ -204,14 +205,15 @@ finish_row(StackBuilder *builder, const ProfileHeader *header, uint32 shape,
 }
 
 /*
- * Add a profile as the next row.
+ * Add a profile as the next row.  size: its bytes as a value of its own, which
+ * are only remembered.
  *
  * The profile need not outlive the call, nor need what comes from scratch.
  * Returns false with PYRO_LIMIT or PYRO_NO_MEMORY; after that the builder is
  * of no use.
  */
 bool
-stack_builder_add(StackBuilder *builder, const Profile *profile,
+stack_builder_add(StackBuilder *builder, const Profile *profile, uint32 size,
 				  const Allocator *scratch, PyroError *error)
 {
 	LabelSets	label_sets = {profile->nlabel_sets, profile->label_set_end, profile->labels};
@@ -225,7 +227,7 @@ stack_builder_add(StackBuilder *builder, const Profile *profile,
 		!add_shape(builder, profile, &map, scratch, &shape, error) ||
 		!add_samples(builder, profile, &map, error))
 		return false;
-	finish_row(builder, &profile->header, shape, offset);
+	finish_row(builder, &profile->header, shape, size, offset);
 	return true;
 }
 
@@ -303,7 +305,7 @@ stack_builder_add_row(StackBuilder *builder, StackBlock *source, uint32 row,
 	}
 	if (!add_samples(builder, &samples, &builder->source_map, error))
 		return false;
-	finish_row(builder, &samples.header, shape, offset);
+	finish_row(builder, &samples.header, shape, head->size, offset);
 	return true;
 }
 

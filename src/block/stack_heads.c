@@ -297,6 +297,7 @@ heads_write(const ShapeList *list, const StackHead *heads, uint32 nrows,
 		write_shape(&list->shapes[i], out);
 	WRITE_COLUMN32(&columns, out, nrows, heads[i].shape);
 	WRITE_COLUMN32(&columns, out, nrows, heads[i].nsamples);
+	WRITE_COLUMN32(&columns, out, nrows, heads[i].size);
 	WRITE_DIFFERENCES(time_nanos);
 	WRITE_DIFFERENCES(duration_nanos);
 	WRITE_DIFFERENCES(period);
@@ -408,6 +409,7 @@ read_rows(ColumnReader *r, uint32 nrows, const ShapeList *list,
 {
 	READ_INDEXES(r, nrows, list->nshapes, heads[i].shape, "shapes");
 	READ_INDEXES(r, nrows, PG_UINT32_MAX, heads[i].nsamples, "sample counts");
+	READ_INDEXES(r, nrows, PG_UINT32_MAX, heads[i].size, "sizes");
 	READ_NUMBERS64(r, nrows, heads[i].time_nanos, zigzag_decode, "times");
 	READ_NUMBERS64(r, nrows, heads[i].duration_nanos, zigzag_decode, "durations");
 	READ_NUMBERS64(r, nrows, heads[i].period, zigzag_decode, "periods");

@@ -29,6 +29,7 @@ typedef struct StackHead
 {
 	uint32		shape;
 	uint32		nsamples;
+	uint32		size;			/* bytes of the profile as a value of its own */
 	int64		time_nanos;
 	int64		duration_nanos;
 	int64		period;

@@ -3,9 +3,10 @@
  *	  Rows to the streams of a block.
  *
  * A builder holds a growing buffer for each column, in which values lie as
- * block_format.h says; finishing a block compresses one after another and
- * frees it.  Everything is in a context of the builder's own, which grows to
- * about twice block_builder_raw_size.
+ * block_format.h says, and profiles share a dictionary (profile_column.h);
+ * finishing a block compresses one column after another and frees it.
+ * Everything is in a context of the builder's own, which grows to about twice
+ * block_builder_memory.
  */
 #include "postgres.h"
 
@@ -268,27 +269,23 @@ add_presence(BuilderColumn *column, int rows, bool present)
 		presence->bytes[rows / 8] |= 1 << rows % 8;
 }
 
-/* The bytes of values that the column holds. */
+/* Add a value; its bytes, uncompressed if it was. */
 static Size
-column_size(const BuilderColumn *column)
-{
-	return column->profiles != NULL ? profile_column_builder_size(column->profiles) :
-		column->values.size;
-}
-
-static void
 add_value(BuilderColumn *column, Datum value)
 {
+	Size		before = column->values.size;
+
+	column->nvalues++;
 	if (column->profiles != NULL)
-		profile_column_add(column->profiles, value);
-	else if (column->attlen > 0)
+		return profile_column_add(column->profiles, value);
+	if (column->attlen > 0)
 		add_fixed(column, value);
 	else if (column->attlen == -1)
 		add_varlena(column, value);
 	else
 		bytes_append(&column->values, DatumGetCString(value),
 					 strlen(DatumGetCString(value)) + 1);
-	column->nvalues++;
+	return column->values.size - before;
 }
 
 static void
@@ -347,13 +344,11 @@ block_builder_add(BlockBuilder *builder, const Datum *values,
 	{
 		BuilderColumn *column = &builder->columns[i];
 		bool		null = isnull[column->attnum - 1];
-		Size		before = column_size(column);
 
 		if (null || column->presence.size > 0)
 			add_presence(column, builder->rows, !null);
 		if (!null)
-			add_value(column, values[column->attnum - 1]);
-		builder->raw_size += column_size(column) - before;
+			builder->raw_size += add_value(column, values[column->attnum - 1]);
 	}
 	add_system_columns(builder, prior_tid, xmin);
 	builder->rows++;
@@ -369,8 +364,28 @@ block_builder_rows(const BlockBuilder *builder)
 }
 
 /*
- * The bytes of the rows added so far, uncompressed, as far as they grow with
- * rows and values.
+ * The bytes that the builder holds, about half of what it will need.
+ */
+uint64
+block_builder_memory(const BlockBuilder *builder)
+{
+	uint64		size = builder->tid_blocks.size + builder->tid_offsets.size +
+		builder->xmins.size;
+
+	for (int i = 0; i < builder->ncolumns; i++)
+	{
+		const BuilderColumn *column = &builder->columns[i];
+
+		size += column->values.size + column->presence.size;
+		if (column->profiles != NULL)
+			size += profile_column_builder_size(column->profiles);
+	}
+	return size;
+}
+
+/*
+ * The bytes of the rows added so far as they were, but not compressed by the
+ * server: what compression is measured by.
  */
 uint64
 block_builder_raw_size(const BlockBuilder *builder)

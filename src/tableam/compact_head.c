@@ -141,7 +141,7 @@ move_rows(Relation rel, BlockNumber first_page, BlockBuilder *builder)
 		if (size > MAX_ROW_SIZE)
 			continue;
 		if (block_builder_rows(builder) > 0 &&
-			block_builder_raw_size(builder) + size > compaction_block_size())
+			block_builder_memory(builder) + size > compaction_block_size())
 			break;
 		if (!delete_row(rel, &slot->tts_tid, cid))
 			continue;

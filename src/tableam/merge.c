@@ -15,6 +15,7 @@
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
+#include "block/stack_block.h"
 #include "compat.h"
 #include "tableam/block_row.h"
 #include "tableam/block_tid.h"
@@ -22,12 +23,13 @@
 #include "tableam/payload.h"
 
 /*
- * Blocks are merged when so many neighbours have gathered, or when they fill a
- * block: so each merge makes a row's block several times larger, and a row is
- * written a few times only.
+ * Blocks are merged when so many neighbours of about one size have gathered, or
+ * when they fill a block: so each merge makes a row's block several times
+ * larger, and a row is written a few times only.
  */
 #define MERGE_COUNT		4
 #define MERGE_FULL		0.75
+#define MERGE_LARGEST	(1.0 / 3)	/* what one may be of the new block */
 
 /* A block that takes so much of the limits is large enough to be left alone. */
 #define MERGE_SMALL		0.125
@@ -35,7 +37,10 @@
 /* A block is rewritten when so many of its rows are marked. */
 #define REWRITE_MARKED	0.25
 
-#define COMPRESSION_LEVEL	6
+/* Bytes of samples in a builder, by those in a block; about so. */
+#define SAMPLES_UNPACKED	2.5
+
+#define COMPRESSION_LEVEL	9
 
 /* Neighbours in the directory that are to become one block. */
 typedef struct Group
@@ -46,6 +51,30 @@ typedef struct Group
 
 /* ---- what to merge ---- */
 
+/*
+ * About the memory that a block adds to a builder.  Of a column of profiles it
+ * is that of samples, which the builder has less packed: the dictionary will
+ * mostly be there already.
+ */
+static double
+memory_to_merge(const BlockEntry *entry)
+{
+	BlockLayout *layout = block_layout_from_bytea(entry->streams, entry->payload_size);
+	double		size = 0;
+
+	for (int i = 0; i < layout->nstreams; i++)
+	{
+		const BlockStream *stream = &layout->streams[i];
+
+		if (stream->part == 0)
+			size += stream->raw;
+		else if (stream->part == STACK_KEYS || stream->part == STACK_VALUES)
+			size += (double) stream->raw * SAMPLES_UNPACKED;
+	}
+	pfree(layout);
+	return size;
+}
+
 /* How much of a block's limits a block takes, its marked rows left out. */
 static double
 fullness(const BlockEntry *entry, int marked)
@@ -53,7 +82,7 @@ fullness(const BlockEntry *entry, int marked)
 	double		live = 1.0 - (double) marked / entry->rows;
 
 	return live * Max((double) entry->rows / compaction_block_rows(),
-					  (double) entry->raw_size / compaction_block_size());
+					  memory_to_merge(entry) / compaction_block_size());
 }
 
 /* The number of marks on each block of a list. */
@@ -76,10 +105,7 @@ count_marks(const BlockList *list, const MarkSet *marks)
 	return counts;
 }
 
-/*
- * The neighbours from a block on that fit into one, if it pays to merge them:
- * no block may be more than half of the new one.
- */
+/* The neighbours from a block on that fit into one, if it pays to merge them. */
 static bool
 find_group(const BlockList *list, const int *marked, int first, Group *group)
 {
@@ -98,7 +124,7 @@ find_group(const BlockList *list, const int *marked, int first, Group *group)
 	}
 	group->first = first;
 	group->count = i - first;
-	if (group->count >= 2 && largest <= sum / 2 &&
+	if (group->count >= 2 && largest <= sum * MERGE_LARGEST &&
 		(group->count >= MERGE_COUNT || sum >= MERGE_FULL))
 		return true;
 
@@ -185,8 +211,13 @@ merge_blocks(Compaction *compaction, const int64 *first_vpages, int count)
 					last;
 		MarkSet    *marks;
 
-		if (entry == NULL || entry->first_vpage != first_vpages[i] ||
-			!lock_block(compaction->rel, entry))
+		if (entry == NULL || entry->first_vpage != first_vpages[i])
+			continue;
+		/* dictionaries may have had less in common than was hoped for */
+		if (merged > 0 && block_builder_memory(builder) + memory_to_merge(entry) >
+			compaction_block_size())
+			break;
+		if (!lock_block(compaction->rel, entry))
 			continue;
 		/* read after the lock, so that no mark can be missed */
 		set_block_row_tid(&first, entry->first_vpage, 0);

@@ -9,6 +9,7 @@
  */
 #include "postgres.h"
 
+#include "access/detoast.h"
 #include "utils/expandeddatum.h"
 #include "utils/memutils.h"
 
@@ -114,20 +115,29 @@ column_of_datum(Datum datum)
 	return object->eoh_methods == &profile_methods ? (ProfileColumn *) object : NULL;
 }
 
-void
+Size
 profile_column_add(ProfileColumnBuilder *builder, Datum profile)
 {
 	ProfileColumn *source = column_of_datum(profile);
 	MemoryContext before = MemoryContextSwitchTo(builder->scratch_context);
+	Size		size;
 	PyroError	error;
 
-	pyro_check(source != NULL ?
-			   stack_builder_add_row(builder->stacks, source->stacks, source->index,
-									 &builder->scratch, &error) :
-			   stack_builder_add(builder->stacks, profile_open(profile), &builder->scratch, &error),
-			   &error);
+	if (source != NULL)
+	{
+		size = stack_block_profile_size(source->stacks, source->index);
+		pyro_check(stack_builder_add_row(builder->stacks, source->stacks, source->index,
+										 &builder->scratch, &error), &error);
+	}
+	else
+	{
+		size = toast_raw_datum_size(profile);
+		pyro_check(stack_builder_add(builder->stacks, profile_open(profile), size,
+									 &builder->scratch, &error), &error);
+	}
 	MemoryContextSwitchTo(before);
 	MemoryContextReset(builder->scratch_context);
+	return size;
 }
 
 Datum

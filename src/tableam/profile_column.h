@@ -22,8 +22,10 @@ ProfileColumnBuilder *profile_column_builder_create(void);
  * Add a profile: a datum of any form.  One that profile_column_value made is
  * taken from its block as it is there; as long as the rows of one block come
  * together its dictionary is taken over once.
+ *
+ * Returns the bytes that the profile has, or had, as a value of its own.
  */
-void		profile_column_add(ProfileColumnBuilder *builder, Datum profile);
+Size		profile_column_add(ProfileColumnBuilder *builder, Datum profile);
 
 /* The bytes that the builder holds. */
 Size		profile_column_builder_size(const ProfileColumnBuilder *builder);

@@ -95,7 +95,7 @@ add_profile(StackBuilder *builder, uint32 i, double *seconds)
 						   &scratch.allocator, &profile, &error))
 		bench_fail("%s", error.message);
 	start = bench_seconds();
-	if (!stack_builder_add(builder, &profile, &scratch.allocator, &error))
+	if (!stack_builder_add(builder, &profile, flats[i].length, &scratch.allocator, &error))
 		bench_fail("%s", error.message);
 	*seconds += bench_seconds() - start;
 	unit_memory_free(&scratch);

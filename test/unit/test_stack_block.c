@@ -75,7 +75,7 @@ build(const Expected *list, uint32 first, uint32 last, const uint32 *order,
 		unit_memory_init(&scratch);
 		added = profile_flat_open((uint8 *) list->flat[i].data, list->flat[i].length,
 								  MAX_MEMORY, &scratch.allocator, &profile, error) &&
-			stack_builder_add(builder, &profile, &scratch.allocator, error);
+			stack_builder_add(builder, &profile, list->flat[i].length, &scratch.allocator, error);
 		unit_memory_free(&scratch);
 		if (!added)
 			return false;
