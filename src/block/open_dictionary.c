@@ -190,7 +190,7 @@ add_strings(Adding *a)
 			__builtin_prefetch(d->strings.items[map[i]].text.data);
 		FOR_BATCH(i, k)
 			if (!find_string(d, strings[i], hashes[k], &map[i], a->error))
-				return false;
+			return false;
 	}
 	return true;
 }
@@ -298,7 +298,7 @@ add_functions(Adding *a)
 		FOR_BATCH(i, k)
 			if (!find_function(d, &functions[k], hashes[k],
 							   &a->map->function[i], a->error))
-				return false;
+			return false;
 	}
 	return true;
 }
@@ -408,10 +408,10 @@ add_locations(Adding *a)
 		}
 		FOR_BATCH(i, k)
 			if (map[i] < d->locations.n)
-				__builtin_prefetch(&d->lines.items[d->locations.items[map[i]].line_start]);
+			__builtin_prefetch(&d->lines.items[d->locations.items[map[i]].line_start]);
 		FOR_BATCH(i, k)
 			if (!find_location(a, &locations[k], hashes[k], &map[i]))
-				return false;
+			return false;
 	}
 	return true;
 }
@@ -469,11 +469,11 @@ add_nodes(Adding *a)
 			__builtin_prefetch(&d->nodes.items[hash_index_peek(&d->nodes.index, (uint32) hashes[i])]);
 		FOR_BATCH(i, k)
 			if (i == 0)
-				map[i] = 0;
-			else if (!find_node(d, map[parent[i]],
-								a->map->location[location[i]],
-								(uint32) hashes[i], &map[i], a->error))
-				return false;
+			map[i] = 0;
+		else if (!find_node(d, map[parent[i]],
+							a->map->location[location[i]],
+							(uint32) hashes[i], &map[i], a->error))
+			return false;
 	}
 	a->scratch->release(a->scratch->owner, hashes);
 	return true;
