@@ -30,7 +30,7 @@ typedef struct Adding
  * batches: each step is taken for all of them before the next one, and what
  * the next one will read is asked for ahead of time.
  */
-#define BATCH	32
+#define BATCH	64
 
 #define FOR_BATCHES(a, n) \
 	for (uint32 start = 0, end = Min(BATCH, n); start < end && poll_batch(a, start); \
