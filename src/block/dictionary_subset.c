@@ -174,14 +174,21 @@ mark_request(RowSubset *r)
 	DictionarySubset *subset = r->subset;
 	const SealedDictionary *sealed = r->sealed;
 	const uint32 *parent = sealed->stacks.node_parent;
+	const uint32 *keys = r->request->keys;
+	uint32		nkeys = r->request->nkeys;
 
 	mark(&subset->nodes, 0);
 	mark(&subset->label_sets, 0);
 	mark(&subset->strings, 0);
-	for (uint32 i = 0; i < r->request->nkeys; i++)
+	for (uint32 i = 0; i < nkeys; i++)
 	{
-		uint32		key = r->request->keys[i];
+		uint32		key = keys[i];
+		uint32		ahead = keys[AHEAD(i, nkeys)];
+		uint32		far_ahead = keys[AHEAD(i + PREFETCH, nkeys)];
 
+		__builtin_prefetch(&sealed->key_node[far_ahead]);
+		__builtin_prefetch(&sealed->key_label_set[far_ahead]);
+		__builtin_prefetch(&parent[sealed->key_node[ahead]]);
 		mark(&subset->label_sets, sealed->key_label_set[key]);
 		for (uint32 node = sealed->key_node[key];
 			 !is_marked(&subset->nodes, node); node = parent[node])
@@ -549,7 +556,9 @@ take_row(RowSubset *r)
  * in the request; row->sample_index tells which of its keys each is.
  * All arrays of the row come from the allocator; strings stay where they are.
  * Returns false with PYRO_CORRUPT where the request asks for what is not
- * there, or PYRO_NO_MEMORY; the subset can serve other rows then.
+ * there, or PYRO_NO_MEMORY; the subset can serve other rows then.  Nobody is
+ * polled, since whoever left by a long jump would leave marks behind.  The
+ * sealed dictionary's own references are believed.
  */
 bool
 dictionary_subset_row(DictionarySubset *subset, const SubsetRequest *request,

@@ -636,7 +636,8 @@ allocate_map(Adding *a)
  * Add all parts of a dictionary, those of one profile or of a whole block.
  *
  * *map tells where they are; its arrays come from scratch.  Nothing of the
- * source is needed afterwards.  Returns false with PYRO_LIMIT or
+ * source is needed afterwards; its references are believed, and its string 0,
+ * node 0 and label set 0 are the empty ones, as everywhere.  Returns false with PYRO_LIMIT or
  * PYRO_NO_MEMORY; the open dictionary is then still sound and may hold a part
  * of the source, which sealing drops again.
  */
