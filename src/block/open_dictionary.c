@@ -637,9 +637,11 @@ allocate_map(Adding *a)
  *
  * *map tells where they are; its arrays come from scratch.  Nothing of the
  * source is needed afterwards; its references are believed, and its string 0,
- * node 0 and label set 0 are the empty ones, as everywhere.  Returns false with PYRO_LIMIT or
- * PYRO_NO_MEMORY; the open dictionary is then still sound and may hold a part
- * of the source, which sealing drops again.
+ * node 0 and label set 0 are the empty ones, as everywhere.
+ *
+ * Returns false with PYRO_LIMIT or PYRO_NO_MEMORY; the open dictionary is then
+ * still sound and may hold a part of the source, which sealing drops again but
+ * for mappings.
  */
 bool
 open_dictionary_add(OpenDictionary *dictionary, const StackDictionary *stacks,
