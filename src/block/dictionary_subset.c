@@ -108,11 +108,13 @@ static bool
 take_marks(RowSubset *r, MarkedSet *set, uint32 *nmarked)
 {
 	size_t		nsummaries = (size_t) set->n / 64 / 64 + 1;
+	uint32	   *marked = allocate_or_fail(r->allocator, set->nmarked,
+										  sizeof(uint32), r->error);
+	uint32	   *place = set->place;
 	uint32		n = 0;
 
-	set->marked = allocate_or_fail(r->allocator, set->nmarked,
-								   sizeof(uint32), r->error);
-	if (set->marked == NULL)
+	set->marked = marked;
+	if (marked == NULL)
 		return false;
 	for (size_t s = 0; s < nsummaries && n < set->nmarked; s++)
 	{
@@ -126,8 +128,8 @@ take_marks(RowSubset *r, MarkedSet *set, uint32 *nmarked)
 			{
 				uint32		i = word * 64 + pg_rightmost_one_pos64(bits);
 
-				set->place[i] = n;
-				set->marked[n++] = i;
+				place[i] = n;
+				marked[n++] = i;
 			}
 		}
 	}
@@ -135,6 +137,10 @@ take_marks(RowSubset *r, MarkedSet *set, uint32 *nmarked)
 	*nmarked = n;
 	return true;
 }
+
+/* What a loop over n will read so much later is asked for ahead of time. */
+#define PREFETCH	16
+#define AHEAD(i, n)	Min((i) + PREFETCH, (n) - 1)
 
 /* ---- from the samples down to the strings: what is used ---- */
 
@@ -168,14 +174,21 @@ mark_request(RowSubset *r)
 	DictionarySubset *subset = r->subset;
 	const SealedDictionary *sealed = r->sealed;
 	const uint32 *parent = sealed->stacks.node_parent;
+	const uint32 *keys = r->request->keys;
+	uint32		nkeys = r->request->nkeys;
 
 	mark(&subset->nodes, 0);
 	mark(&subset->label_sets, 0);
 	mark(&subset->strings, 0);
-	for (uint32 i = 0; i < r->request->nkeys; i++)
+	for (uint32 i = 0; i < nkeys; i++)
 	{
-		uint32		key = r->request->keys[i];
+		uint32		key = keys[i];
+		uint32		ahead = keys[AHEAD(i, nkeys)];
+		uint32		far_ahead = keys[AHEAD(i + PREFETCH, nkeys)];
 
+		__builtin_prefetch(&sealed->key_node[far_ahead]);
+		__builtin_prefetch(&sealed->key_label_set[far_ahead]);
+		__builtin_prefetch(&parent[sealed->key_node[ahead]]);
 		mark(&subset->label_sets, sealed->key_label_set[key]);
 		for (uint32 node = sealed->key_node[key];
 			 !is_marked(&subset->nodes, node); node = parent[node])
@@ -194,17 +207,28 @@ take_frames(RowSubset *r)
 	DictionarySubset *subset = r->subset;
 	const StackDictionary *all = &r->sealed->stacks;
 	StackDictionary *stacks = &r->row->stacks;
+	const uint32 *nodes;
+	const uint32 *locations;
 
 	if (!take_marks(r, &subset->nodes, &stacks->nnodes))
 		return false;
+	nodes = subset->nodes.marked;
 	for (uint32 i = 1; i < stacks->nnodes; i++)
-		mark(&subset->locations, all->node_location[subset->nodes.marked[i]]);
+	{
+		__builtin_prefetch(&all->node_location[nodes[AHEAD(i, stacks->nnodes)]]);
+		mark(&subset->locations, all->node_location[nodes[i]]);
+	}
 	if (!take_marks(r, &subset->locations, &stacks->nlocations))
 		return false;
+	locations = subset->locations.marked;
 	for (uint32 i = 0; i < stacks->nlocations; i++)
 	{
-		const StackLocation *location = &all->locations[subset->locations.marked[i]];
+		const StackLocation *location = &all->locations[locations[i]];
+		uint32		ahead = locations[AHEAD(i, stacks->nlocations)];
+		uint32		far_ahead = locations[AHEAD(i + PREFETCH, stacks->nlocations)];
 
+		__builtin_prefetch(&all->locations[far_ahead]);
+		__builtin_prefetch(&all->lines[all->locations[ahead].line_start]);
 		if (location->mapping != 0)
 			mark(&subset->mappings, location->mapping - 1);
 		for (uint32 k = 0; k < location->nlines; k++)
@@ -341,12 +365,12 @@ copy_names(RowSubset *r)
 }
 
 static void
-copy_stacks(RowSubset *r)
+copy_locations(RowSubset *r)
 {
 	DictionarySubset *subset = r->subset;
 	const StackDictionary *all = &r->sealed->stacks;
 	StackDictionary *stacks = &r->row->stacks;
-	uint32		nlines = 0;
+	StackLine  *line = stacks->lines;
 
 	for (uint32 i = 0; i < stacks->nlocations; i++)
 	{
@@ -355,25 +379,39 @@ copy_stacks(RowSubset *r)
 
 		*to = *from;
 		to->mapping = place_reference(&subset->mappings, from->mapping);
-		to->line_start = nlines;
-		for (uint32 k = 0; k < from->nlines; k++)
+		to->line_start = line - stacks->lines;
+		for (uint32 k = 0; k < from->nlines; k++, line++)
 		{
-			StackLine	line = all->lines[from->line_start + k];
-
-			line.function = place_reference(&subset->functions, line.function);
-			stacks->lines[nlines++] = line;
+			*line = all->lines[from->line_start + k];
+			line->function = place_reference(&subset->functions,
+											 line->function);
 		}
 	}
+}
+
+static void
+copy_nodes(RowSubset *r)
+{
+	const StackDictionary *all = &r->sealed->stacks;
+	const StackDictionary *stacks = &r->row->stacks;
+	const uint32 *marked = r->subset->nodes.marked;
+	const uint32 *node_place = r->subset->nodes.place;
+	const uint32 *location_place = r->subset->locations.place;
+	uint32		n = stacks->nnodes;
+
 	stacks->node_parent[0] = stacks->node_depth[0] = 0;
 	stacks->node_location[0] = 0;
-	for (uint32 i = 1; i < stacks->nnodes; i++)
+	for (uint32 i = 1; i < n; i++)
 	{
-		uint32		node = subset->nodes.marked[i];
+		uint32		node = marked[i];
+		uint32		ahead = marked[AHEAD(i, n)];
 
-		stacks->node_parent[i] = subset->nodes.place[all->node_parent[node]];
+		__builtin_prefetch(&all->node_parent[ahead]);
+		__builtin_prefetch(&all->node_depth[ahead]);
+		__builtin_prefetch(&location_place[all->node_location[ahead]]);
+		stacks->node_parent[i] = node_place[all->node_parent[node]];
 		stacks->node_depth[i] = all->node_depth[node];
-		stacks->node_location[i] =
-			subset->locations.place[all->node_location[node]];
+		stacks->node_location[i] = location_place[all->node_location[node]];
 	}
 }
 
@@ -504,7 +542,8 @@ take_row(RowSubset *r)
 		!allocate_row(r, nlabels))
 		return false;
 	copy_names(r);
-	copy_stacks(r);
+	copy_locations(r);
+	copy_nodes(r);
 	copy_label_sets(r);
 	return place_samples(r);
 }
@@ -517,7 +556,9 @@ take_row(RowSubset *r)
  * in the request; row->sample_index tells which of its keys each is.
  * All arrays of the row come from the allocator; strings stay where they are.
  * Returns false with PYRO_CORRUPT where the request asks for what is not
- * there, or PYRO_NO_MEMORY; the subset can serve other rows then.
+ * there, or PYRO_NO_MEMORY; the subset can serve other rows then.  Nobody is
+ * polled, since whoever left by a long jump would leave marks behind.  The
+ * sealed dictionary's own references are believed.
  */
 bool
 dictionary_subset_row(DictionarySubset *subset, const SubsetRequest *request,

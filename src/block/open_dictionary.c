@@ -30,7 +30,7 @@ typedef struct Adding
  * batches: each step is taken for all of them before the next one, and what
  * the next one will read is asked for ahead of time.
  */
-#define BATCH	32
+#define BATCH	64
 
 #define FOR_BATCHES(a, n) \
 	for (uint32 start = 0, end = Min(BATCH, n); start < end && poll_batch(a, start); \
@@ -190,7 +190,7 @@ add_strings(Adding *a)
 			__builtin_prefetch(d->strings.items[map[i]].text.data);
 		FOR_BATCH(i, k)
 			if (!find_string(d, strings[i], hashes[k], &map[i], a->error))
-				return false;
+			return false;
 	}
 	return true;
 }
@@ -298,7 +298,7 @@ add_functions(Adding *a)
 		FOR_BATCH(i, k)
 			if (!find_function(d, &functions[k], hashes[k],
 							   &a->map->function[i], a->error))
-				return false;
+			return false;
 	}
 	return true;
 }
@@ -408,10 +408,10 @@ add_locations(Adding *a)
 		}
 		FOR_BATCH(i, k)
 			if (map[i] < d->locations.n)
-				__builtin_prefetch(&d->lines.items[d->locations.items[map[i]].line_start]);
+			__builtin_prefetch(&d->lines.items[d->locations.items[map[i]].line_start]);
 		FOR_BATCH(i, k)
 			if (!find_location(a, &locations[k], hashes[k], &map[i]))
-				return false;
+			return false;
 	}
 	return true;
 }
@@ -469,11 +469,11 @@ add_nodes(Adding *a)
 			__builtin_prefetch(&d->nodes.items[hash_index_peek(&d->nodes.index, (uint32) hashes[i])]);
 		FOR_BATCH(i, k)
 			if (i == 0)
-				map[i] = 0;
-			else if (!find_node(d, map[parent[i]],
-								a->map->location[location[i]],
-								(uint32) hashes[i], &map[i], a->error))
-				return false;
+			map[i] = 0;
+		else if (!find_node(d, map[parent[i]],
+							a->map->location[location[i]],
+							(uint32) hashes[i], &map[i], a->error))
+			return false;
 	}
 	a->scratch->release(a->scratch->owner, hashes);
 	return true;
@@ -636,9 +636,12 @@ allocate_map(Adding *a)
  * Add all parts of a dictionary, those of one profile or of a whole block.
  *
  * *map tells where they are; its arrays come from scratch.  Nothing of the
- * source is needed afterwards.  Returns false with PYRO_LIMIT or
- * PYRO_NO_MEMORY; the open dictionary is then still sound and may hold a part
- * of the source, which sealing drops again.
+ * source is needed afterwards; its references are believed, and its string 0,
+ * node 0 and label set 0 are the empty ones, as everywhere.
+ *
+ * Returns false with PYRO_LIMIT or PYRO_NO_MEMORY; the open dictionary is then
+ * still sound and may hold a part of the source, which sealing drops again but
+ * for mappings.
  */
 bool
 open_dictionary_add(OpenDictionary *dictionary, const StackDictionary *stacks,
