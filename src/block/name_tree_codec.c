@@ -138,7 +138,7 @@ read_depths(ColumnReader *reader, uint32 nnodes, uint32 *ndepths)
 
 /*
  * Put nodes from pre-order into breadth-first order: those of one depth stay
- * in their order.  Siblings must be in order of names, too, for searching.
+ * in their order.
  */
 static bool
 read_nodes(ColumnReader *reader, NameTree *tree)
@@ -180,9 +180,8 @@ read_nodes(ColumnReader *reader, NameTree *tree)
 			return columns_corrupt(reader, "tree");
 		above = cursor.path[cursor.depth - 1].node;
 		at = next[cursor.depth];
-		if (at >= end[cursor.depth] ||
-			(at > first_child[above] && name[at - 1] >= symbol))
-			return columns_corrupt(reader, "order of nodes");
+		if (at >= end[cursor.depth])
+			return columns_corrupt(reader, "depths");
 		next[cursor.depth]++;
 		cursor.path[cursor.depth].node = at;
 		parent[at] = above;
@@ -194,9 +193,18 @@ read_nodes(ColumnReader *reader, NameTree *tree)
 	return true;
 }
 
+/* Searching needs names in order, of the tree and of siblings. */
 static bool
-check_names(ColumnReader *reader, const NameTree *tree)
+check_order(ColumnReader *reader, const NameTree *tree)
 {
+	const uint32 *parent = tree->node_parent;
+	const uint32 *name = tree->node_name;
+	uint32		unordered = 0;
+
+	for (uint32 i = 2; i < tree->nnodes; i++)
+		unordered |= (parent[i - 1] == parent[i]) & (name[i - 1] >= name[i]);
+	if (unordered != 0)
+		return columns_corrupt(reader, "order of nodes");
 	for (uint32 i = 1; i < tree->nnames; i++)
 		if (string_ref_compare(tree->names[i - 1], tree->names[i]) >= 0)
 			return columns_corrupt(reader, "names");
@@ -230,6 +238,6 @@ name_tree_read(ByteRange bytes, size_t max_memory, const Allocator *allocator,
 		return columns_corrupt(&reader, "it has no root");
 	return columns_reserve(&reader, tree->nnames) &&
 		strings_read(&reader, tree->nnames, name_bytes, &tree->names) &&
-		check_names(&reader, tree) && read_nodes(&reader, tree) &&
-		columns_finish(&reader);
+		read_nodes(&reader, tree) && columns_finish(&reader) &&
+		check_order(&reader, tree);
 }
