@@ -10,6 +10,7 @@
  *
  *	names, their bytes, nodes	how many there are (varints)
  *	strings						as those of a dictionary (dictionary_codec.h)
+ *	depths						how many there are, and nodes of each (varints)
  *	tree						in pre-order (symbol_tree.h)
  */
 #ifndef PYRO_NAME_TREE_H

@@ -40,6 +40,22 @@ place_preorder(const NameTree *tree, uint32 *place, uint32 *depth)
 		depth[i] = depth[tree->node_parent[i]] + 1;
 }
 
+/* Append the number of depths, and of nodes of each. */
+static void
+write_depths(const uint32 *depth, uint32 nnodes, TextBuffer *out)
+{
+	uint32		first = 0;
+
+	/* breadth-first: the last node is one of the deepest */
+	append_varint(out, depth[nnodes - 1] + 1);
+	for (uint32 i = 1; i <= nnodes; i++)
+		if (i == nnodes || depth[i] != depth[first])
+		{
+			append_varint(out, i - first);
+			first = i;
+		}
+}
+
 /*
  * Append a name tree to out; where stacks are is not written.
  *
@@ -73,6 +89,7 @@ name_tree_write(const NameTree *tree, const Allocator *scratch,
 	append_varint(out, n);
 	strings_write(tree->names, tree->nnames, &columns, out);
 	place_preorder(tree, place, depth);
+	write_depths(depth, n, out);
 	for (uint32 i = 0; i < n; i++)
 	{
 		depths[place[i]] = depth[i];
@@ -84,6 +101,41 @@ name_tree_write(const NameTree *tree, const Allocator *scratch,
 
 /* ---- reading ---- */
 
+/* Where nodes of each depth begin, in breadth-first order; ndepths + 1. */
+static uint32 *
+read_depths(ColumnReader *reader, uint32 nnodes, uint32 *ndepths)
+{
+	uint32	   *start;
+	uint32		sum = 0;
+	bool		sound = read_varint(&reader->in, ndepths) && *ndepths > 0 &&
+	*ndepths <= nnodes;
+
+	if (!sound)
+	{
+		columns_corrupt(reader, "depths");
+		return NULL;
+	}
+	start = columns_array(reader, (size_t) *ndepths + 1, sizeof(uint32));
+	if (start == NULL)
+		return NULL;
+	for (uint32 depth = 0; depth < *ndepths && sound; depth++)
+	{
+		uint32		count;
+
+		start[depth] = sum;
+		sound = read_varint(&reader->in, &count) && count <= nnodes - sum &&
+			(depth > 0 || count == 1);
+		sum += sound ? count : 0;
+	}
+	if (!sound || sum != nnodes)
+	{
+		columns_corrupt(reader, "depths");
+		return NULL;
+	}
+	start[*ndepths] = nnodes;
+	return start;
+}
+
 /*
  * Put nodes from pre-order into breadth-first order: those of one depth stay
  * in their order.
@@ -93,41 +145,51 @@ read_nodes(ColumnReader *reader, NameTree *tree)
 {
 	uint32		n = tree->nnodes;
 	uint32	   *parent = columns_array(reader, n, sizeof(uint32));
-	uint32	   *depth = columns_array(reader, n, sizeof(uint32));
 	uint32	   *name = columns_array(reader, n, sizeof(uint32));
-	uint32	   *next = columns_array(reader, (size_t) n + 1, sizeof(uint32));
-	uint32	   *place = columns_array(reader, n, sizeof(uint32));
-	uint32		sum = 0;
+	uint32	   *first_child = columns_array(reader, (size_t) n + 1,
+											sizeof(uint32));
+	SymbolTreeCursor cursor;
+	uint32		ndepths;
+	uint32	   *next;			/* [depth]: where its next node goes */
+	uint32	   *end;			/* [depth] */
 
-	tree->node_parent = columns_array(reader, n, sizeof(uint32));
-	tree->node_name = columns_array(reader, n, sizeof(uint32));
-	tree->first_child = columns_array(reader, (size_t) n + 1, sizeof(uint32));
-	if (parent == NULL || depth == NULL || name == NULL || next == NULL ||
-		place == NULL || tree->node_parent == NULL ||
-		tree->node_name == NULL || tree->first_child == NULL ||
-		!symbol_tree_read(reader, n, tree->nnames, parent, depth, name))
+	if (parent == NULL || name == NULL || first_child == NULL)
 		return false;
-	memset(next, 0, ((size_t) n + 1) * sizeof(uint32));
-	for (uint32 i = 0; i < n; i++)
-		next[depth[i]]++;
-	for (uint32 level = 0; level <= n; level++)
+	tree->node_parent = parent;
+	tree->node_name = name;
+	tree->first_child = first_child;
+	end = read_depths(reader, n, &ndepths);
+	next = end == NULL ? NULL :
+		columns_array(reader, (size_t) ndepths + 1, sizeof(uint32));
+	if (next == NULL ||
+		!symbol_tree_open(reader, n, tree->nnames, ndepths, &cursor))
+		return false;
+	memcpy(next, end, ((size_t) ndepths + 1) * sizeof(uint32));
+	end++;
+	cursor.path[0].node = 0;
+	parent[0] = name[0] = 0;
+	first_child[0] = next[0] = 1;
+	for (uint32 i = 1; i < n; i++)
 	{
-		uint32		count = next[level];
+		uint32		symbol;
+		uint32		above;
+		uint32		at;
 
-		next[level] = sum;
-		sum += count;
+		allocator_poll(reader->allocator, i);
+		if (!symbol_tree_next(&cursor, &symbol))
+			return columns_corrupt(reader, "tree");
+		above = cursor.path[cursor.depth - 1].node;
+		at = next[cursor.depth];
+		if (at >= end[cursor.depth])
+			return columns_corrupt(reader, "depths");
+		next[cursor.depth]++;
+		cursor.path[cursor.depth].node = at;
+		parent[at] = above;
+		name[at] = symbol;
+		/* its children will be the next of the depth below */
+		first_child[at] = next[cursor.depth + 1];
 	}
-	for (uint32 i = 0; i < n; i++)
-	{
-		uint32		at = next[depth[i]]++;
-
-		/* its children will be the next of the level below */
-		place[i] = at;
-		tree->first_child[at] = next[depth[i] + 1];
-		tree->node_parent[at] = place[parent[i]];
-		tree->node_name[at] = name[i];
-	}
-	tree->first_child[n] = n;
+	first_child[n] = n;
 	return true;
 }
 
@@ -135,15 +197,18 @@ read_nodes(ColumnReader *reader, NameTree *tree)
 static bool
 check_order(ColumnReader *reader, const NameTree *tree)
 {
+	const uint32 *parent = tree->node_parent;
+	const uint32 *name = tree->node_name;
 	uint32		unordered = 0;
 
+	for (uint32 i = 2; i < tree->nnodes; i++)
+		unordered |= (parent[i - 1] == parent[i]) & (name[i - 1] >= name[i]);
+	if (unordered != 0)
+		return columns_corrupt(reader, "order of nodes");
 	for (uint32 i = 1; i < tree->nnames; i++)
 		if (string_ref_compare(tree->names[i - 1], tree->names[i]) >= 0)
 			return columns_corrupt(reader, "names");
-	for (uint32 i = 2; i < tree->nnodes; i++)
-		unordered |= tree->node_parent[i - 1] == tree->node_parent[i] &&
-			tree->node_name[i - 1] >= tree->node_name[i];
-	return unordered == 0 || columns_corrupt(reader, "order of nodes");
+	return true;
 }
 
 /*

@@ -14,6 +14,8 @@
  *				lines: function minus that of the line before
  *	trie		per node but the root: levels up from the node before (0: its
  *				first child), location
+ *				or as a symbol tree of the locations (symbol_tree.h), which
+ *				takes a third less
  *	details		mappings: start, limit, offset, build id, flags
  *				functions: system name minus name, file, start line
  *				locations: folded, address minus that of the location before
@@ -60,6 +62,10 @@ extern void dictionary_write_names(const StackDictionary *stacks,
 								   ColumnScratch *scratch, TextBuffer *out);
 extern void dictionary_write_trie(const StackDictionary *stacks,
 								  ColumnScratch *scratch, TextBuffer *out);
+extern bool dictionary_write_trie_by_context(const StackDictionary *stacks,
+											 const Allocator *scratch,
+											 TextBuffer *out,
+											 PyroError *error);
 extern void dictionary_write_details(const StackDictionary *stacks,
 									 ColumnScratch *scratch, TextBuffer *out);
 
@@ -67,6 +73,7 @@ extern bool strings_read(ColumnReader *reader, uint32 nstrings,
 						 uint32 string_bytes, StringRef **strings);
 extern bool dictionary_read_names(DictionaryReader *reader);
 extern bool dictionary_read_trie(DictionaryReader *reader);
+extern bool dictionary_read_trie_by_context(DictionaryReader *reader);
 extern bool dictionary_read_details(DictionaryReader *reader);
 
 #endif							/* PYRO_DICTIONARY_CODEC_H */

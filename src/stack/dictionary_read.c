@@ -12,6 +12,7 @@
 #endif
 
 #include "stack/dictionary_codec.h"
+#include "stack/symbol_tree.h"
 
 /*
  * Read strings that strings_write() wrote; string_bytes is what all of them
@@ -211,6 +212,28 @@ dictionary_read_trie(DictionaryReader *reader)
 	READ_INDEXES(columns, n - 1, reader->counts.nlocations,
 				 stacks->node_location[i + 1], "stack locations");
 	return true;
+}
+
+/*
+ * Read a trie that dictionary_write_trie_by_context() wrote.
+ */
+bool
+dictionary_read_trie_by_context(DictionaryReader *reader)
+{
+	ColumnReader *columns = &reader->columns;
+	StackDictionary *stacks = reader->stacks;
+	uint32		n = reader->counts.nnodes;
+
+	stacks->node_parent = columns_array(columns, n, sizeof(uint32));
+	stacks->node_depth = columns_array(columns, n, sizeof(uint32));
+	stacks->node_location = columns_array(columns, n, sizeof(uint32));
+	if (stacks->node_parent == NULL || stacks->node_depth == NULL ||
+		stacks->node_location == NULL)
+		return false;
+	stacks->nnodes = n;
+	return symbol_tree_read(columns, n, reader->counts.nlocations,
+							stacks->node_parent, stacks->node_depth,
+							stacks->node_location);
 }
 
 /* ---- details ---- */

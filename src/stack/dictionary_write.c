@@ -9,6 +9,7 @@
 #endif
 
 #include "stack/dictionary_codec.h"
+#include "stack/symbol_tree.h"
 
 /*
  * Count what a dictionary has.
@@ -117,6 +118,20 @@ dictionary_write_trie(const StackDictionary *stacks, ColumnScratch *scratch,
 
 	WRITE_COLUMN32(scratch, out, n, depth[i] + 1 - depth[i + 1]);
 	WRITE_COLUMN32(scratch, out, n, location[i + 1]);
+}
+
+/*
+ * Append the trie as a symbol tree, for a dictionary that is large.  Returns
+ * false with PYRO_NO_MEMORY.
+ */
+bool
+dictionary_write_trie_by_context(const StackDictionary *stacks,
+								 const Allocator *scratch, TextBuffer *out,
+								 PyroError *error)
+{
+	return symbol_tree_write(stacks->node_depth, stacks->node_location,
+							 stacks->nnodes, stacks->nlocations, scratch, out,
+							 error);
 }
 
 /*

@@ -10,34 +10,15 @@
 
 #include "stack/symbol_tree.h"
 
-/*
- * A symbol below another, with where its own followers begin: so the symbol
- * of a node is one load away from that of its parent.
- */
-typedef struct Follower
-{
-	uint32		symbol;
-	uint32		start;
-	uint32		count;
-} Follower;
-
-/* The last node at some depth, and the followers of its symbol. */
-typedef struct Place
-{
-	uint32		node;
-	uint32		start;
-	uint32		count;
-} Place;
-
 /* The followers of all symbols; *root is as one that has the root's. */
-static Follower *
+static SymbolFollower *
 read_followers(ColumnReader *reader, uint32 nnodes, uint32 nsymbols,
-			   Follower *root)
+			   SymbolPlace *root)
 {
 	PackedReader *in = &reader->in;
 	uint32	   *start = columns_array(reader, (size_t) nsymbols + 2,
 									  sizeof(uint32));
-	Follower   *followers;
+	SymbolFollower *followers;
 	uint32		npairs;
 	uint32		sum = 0;
 	bool		sound;
@@ -60,7 +41,7 @@ read_followers(ColumnReader *reader, uint32 nnodes, uint32 nsymbols,
 		return NULL;
 	}
 	start[nsymbols + 1] = sum;
-	followers = columns_array(reader, npairs, sizeof(Follower));
+	followers = columns_array(reader, npairs, sizeof(SymbolFollower));
 	if (followers == NULL)
 		return NULL;
 	for (uint32 i = 0; i <= nsymbols; i++)
@@ -80,28 +61,48 @@ read_followers(ColumnReader *reader, uint32 nnodes, uint32 nsymbols,
 				columns_corrupt(reader, "tree");
 				return NULL;
 			}
-			followers[k] = (Follower)
+			followers[k] = (SymbolFollower)
 			{
 				symbol, start[symbol], start[symbol + 1] - start[symbol]
 			};
 		}
 	}
-	*root = (Follower)
+	*root = (SymbolPlace)
 	{
 		0, start[nsymbols], sum - start[nsymbols]
 	};
 	return followers;
 }
 
-/* The rest of a half of a byte that was full; more than fits is corrupt. */
-static inline bool
-read_escape(PackedReader *in, uint32 *number)
+/*
+ * Begin to read a tree, node by node; symbol_tree_next() goes on.
+ *
+ * ndepths: one more than the greatest depth.  After the last node the reader
+ * stands behind the tree.  Scratch counts against its cap.  Returns false with
+ * PYRO_CORRUPT or PYRO_NO_MEMORY.
+ */
+bool
+symbol_tree_open(ColumnReader *reader, uint32 nnodes, uint32 nsymbols,
+				 uint32 ndepths, SymbolTreeCursor *cursor)
 {
-	uint32		rest;
+	PackedReader *in = &reader->in;
 
-	if (!read_varint(in, &rest) || rest > PG_INT32_MAX)
+	if (nnodes == 0 || ndepths == 0)
+		return columns_corrupt(reader, "tree");
+	cursor->path = columns_array(reader, ndepths, sizeof(SymbolPlace));
+	if (cursor->path == NULL)
 		return false;
-	*number += rest;
+	cursor->followers = read_followers(reader, nnodes, nsymbols,
+									   &cursor->path[0]);
+	if (cursor->followers == NULL)
+		return false;
+	if (nnodes - 1 > in->end - in->position)
+		return columns_corrupt(reader, "tree");
+	cursor->code = in->position;
+	in->position += nnodes - 1;
+	cursor->in = in;
+	cursor->ndepths = ndepths;
+	cursor->depth = 0;
 	return true;
 }
 
@@ -110,61 +111,25 @@ read_escape(PackedReader *in, uint32 *number)
  * and symbols.
  *
  * parent, depth and symbol have room for nnodes numbers each; the root's are
- * 0.  Scratch counts against the reader's cap.  Returns false with
- * PYRO_CORRUPT or PYRO_NO_MEMORY.
+ * 0.  Scratch and errors as above.
  */
 bool
 symbol_tree_read(ColumnReader *reader, uint32 nnodes, uint32 nsymbols,
 				 uint32 *parent, uint32 *depth, uint32 *symbol)
 {
-	PackedReader *in = &reader->in;
-	const uint8 *codes;
-	const Follower *followers;
-	Follower	root;
-	Place	   *path;			/* the last node at each depth */
-	uint32		level = 0;
+	SymbolTreeCursor cursor;
 
-	if (nnodes == 0)
-		return columns_corrupt(reader, "tree");
-	path = columns_array(reader, nnodes, sizeof(Place));
-	if (path == NULL)
+	if (!symbol_tree_open(reader, nnodes, nsymbols, nnodes, &cursor))
 		return false;
-	followers = read_followers(reader, nnodes, nsymbols, &root);
-	if (followers == NULL)
-		return false;
-	if (nnodes - 1 > in->end - in->position)
-		return columns_corrupt(reader, "tree");
-	codes = in->position - 1;	/* of node 1 on */
-	in->position += nnodes - 1;
 	parent[0] = depth[0] = symbol[0] = 0;
-	path[0] = (Place)
-	{
-		0, root.start, root.count
-	};
 	for (uint32 i = 1; i < nnodes; i++)
 	{
-		uint32		up = codes[i] >> 4;
-		uint32		rank = codes[i] & 15;
-		const Place *above;
-		const Follower *follower;
-
 		allocator_poll(reader->allocator, i);
-		if ((unlikely(up == 15) && !read_escape(in, &up)) ||
-			(unlikely(rank == 15) && !read_escape(in, &rank)) ||
-			up > level)
+		if (!symbol_tree_next(&cursor, &symbol[i]))
 			return columns_corrupt(reader, "tree");
-		level -= up;
-		above = &path[level++];
-		if (rank >= above->count)
-			return columns_corrupt(reader, "tree");
-		follower = &followers[above->start + rank];
-		parent[i] = above->node;
-		depth[i] = level;
-		symbol[i] = follower->symbol;
-		path[level] = (Place)
-		{
-			i, follower->start, follower->count
-		};
+		depth[i] = cursor.depth;
+		parent[i] = cursor.path[cursor.depth - 1].node;
+		cursor.path[cursor.depth].node = i;
 	}
 	return true;
 }

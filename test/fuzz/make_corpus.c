@@ -10,9 +10,12 @@
  */
 #include "postgres_fe.h"
 
+#include "block/name_tree.h"
 #include "flame/flame_text.h"
+#include "stack/dictionary_codec.h"
 
 #include "profile_check.h"
+#include "stacks_random.h"
 
 #define SEEDS	20
 
@@ -64,6 +67,61 @@ write_flames(const char *folder)
 	}
 }
 
+/* The columns of a dictionary, as fuzz_dictionary.c reads them. */
+static void
+write_dictionary(const char *folder, int number, const StackDictionary *stacks,
+				 const Allocator *allocator)
+{
+	DictionaryCounts counts;
+	ColumnScratch scratch;
+	TextBuffer	out;
+	PyroError	error = {0};
+	bool		by_context = number % 2 == 1;
+
+	text_buffer_init(&out, allocator, 1 << 24);
+	if (!dictionary_count(stacks, 1 << 24, &counts, &error) ||
+		!column_scratch_init(&scratch, dictionary_longest_column(&counts),
+							 allocator, &error))
+		return;
+	text_append(&out, (char *) &counts, sizeof(counts));
+	text_append_char(&out, by_context);
+	dictionary_write_names(stacks, &scratch, &out);
+	if (!by_context)
+		dictionary_write_trie(stacks, &scratch, &out);
+	else if (!dictionary_write_trie_by_context(stacks, allocator, &out, &error))
+		return;
+	dictionary_write_details(stacks, &scratch, &out);
+	write_file(folder, "dictionary", number, out.data, out.length);
+}
+
+/* Dictionaries and name trees of random stacks. */
+static void
+write_stacks(const char *folder)
+{
+	int			number = 0;
+
+	for (uint64 seed = 1; number < SEEDS; seed++)
+	{
+		UnitMemory	memory;
+		const StackDictionary *stacks;
+		NameTree	tree;
+		TextBuffer	bytes;
+		PyroError	error = {0};
+
+		unit_memory_init(&memory);
+		stacks = random_stacks(seed, &memory);
+		text_buffer_init(&bytes, &memory.allocator, 1 << 24);
+		if (stacks->nnodes < 200 &&
+			name_tree_build(stacks, &memory.allocator, &tree, &error) &&
+			name_tree_write(&tree, &memory.allocator, &bytes, &error))
+		{
+			write_file(folder, "name_tree", number, bytes.data, bytes.length);
+			write_dictionary(folder, number++, stacks, &memory.allocator);
+		}
+		unit_memory_free(&memory);
+	}
+}
+
 int
 main(int argc, char **argv)
 {
@@ -72,6 +130,7 @@ main(int argc, char **argv)
 	if (argc != 2)
 		return 2;
 	write_flames(argv[1]);
+	write_stacks(argv[1]);
 	for (uint64 seed = 1; number < SEEDS; seed++)
 	{
 		UnitRandom	random = unit_random_seed(seed);
