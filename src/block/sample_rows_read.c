@@ -243,7 +243,7 @@ open_source(RowScan *scan, ColumnChunk **source, PyroError *error)
 {
 	const ColumnHead *head = &scan->chunk->columns[scan->type].head;
 	uint32		column = head->source == SOURCE_MULTIPLE ?
-		head->multiple_of : scan->group->columns.count_column[scan->type];
+	head->multiple_of : scan->group->columns.count_column[scan->type];
 
 	*source = NULL;
 	if (head->source == SOURCE_PLAIN)
