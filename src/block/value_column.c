@@ -272,9 +272,13 @@ read_stored(const ValueColumn *column, size_t start, uint32 count,
 	bit_blocks_read(&column->low, start, count, low);
 	bit_blocks_read(&column->high, start, count, high);
 	if (column->head.form == VALUES_ZIGZAG_WIDE)
-		READ_VALUES(WIDE_NUMBER, (uint64) zigzag_decode(n))
+	{
+		READ_VALUES(WIDE_NUMBER, (uint64) zigzag_decode(n));
+	}
 	else
-		READ_VALUES(WIDE_NUMBER, base + unit * n)
+	{
+		READ_VALUES(WIDE_NUMBER, base + unit * n);
+	}
 }
 
 /*

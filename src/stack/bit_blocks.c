@@ -366,8 +366,7 @@ load_lanes(const uint8 *from)
  * Row i of a block: its bits begin in one word of each lane and may end in
  * the next.  All but the data is known to the compiler.
  */
-static inline __attribute__ ((always_inline))
-void
+static pg_attribute_always_inline void
 unpack_row(const uint8 *packed, uint32 *numbers, const int width, const int i)
 {
 	const int	bit = i * width % 32;
@@ -387,8 +386,7 @@ unpack_row(const uint8 *packed, uint32 *numbers, const int width, const int i)
 	unpack_row(packed, numbers, width, (i) + 2); \
 	unpack_row(packed, numbers, width, (i) + 3)
 
-static inline __attribute__ ((always_inline))
-void
+static pg_attribute_always_inline void
 unpack_width(const uint8 *packed, uint32 *numbers, const int width)
 {
 	UNPACK_4(0);

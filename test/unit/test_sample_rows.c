@@ -428,7 +428,7 @@ is_survived(const Model *model, const StoredRows *stored)
 static uint32
 count_flips(const Model *model, const StoredRows *stored, ByteRange bytes)
 {
-	static const uint8 changes[] = {0xFF, 1, 0x80, 0x20, 7};
+	static const uint8 changes[] = {0xFF, 1, 0x24};
 	uint8	   *damaged = (uint8 *) bytes.bytes;
 	uint32		nwrong = 0;
 
