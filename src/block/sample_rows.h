@@ -30,8 +30,11 @@
 typedef struct SampleGroup
 {
 	uint32		ntypes;
-	/* [type]: index of the type whose objects this one's bytes are, or -1;
-	 * NULL: there is no such type */
+
+	/*
+	 * [type]: index of the type whose objects this one's bytes are, or -1;
+	 * NULL: there is no such type
+	 */
 	const int  *space_of;
 } SampleGroup;
 

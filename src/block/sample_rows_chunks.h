@@ -75,6 +75,7 @@ struct SampleRows
 
 	/* one window of samples */
 	uint32		window_keys[VALUE_WINDOW];
+	uint32		window_numbers[VALUE_WINDOW];
 	uint64		window_values[VALUE_WINDOW];
 	uint64		window_source[VALUE_WINDOW];
 };

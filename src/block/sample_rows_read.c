@@ -122,13 +122,22 @@ add_go_heap(RowScan *scan)
 		int64		size = rows->key_size[keys[i]];
 		double		scale;
 
-		if (counts[i] == 0 || size <= 0)
+		/* no branch on counts, of which any may be 0 */
+		if (size <= 0)
 			continue;
 		scale = key_scale(rows, keys[i], size);
 		values[i] += is_bytes ?
 			(uint64) go_heap_bytes(scale, size, (int64) counts[i]) :
 			(uint64) go_heap_objects(scale, (int64) counts[i]);
 	}
+}
+
+/* What a row's values are a multiple by. */
+static inline uint64
+row_multiple(const RowScan *scan, const uint64 *multiples, uint32 slot)
+{
+	return (uint64) scan->rows->row_period[scan->group->rows[slot]] +
+		(uint64) zigzag_decode(multiples[slot - scan->chunk->first_slot]);
 }
 
 /* Add each row's multiple of another column. */
@@ -142,9 +151,7 @@ add_multiples(RowScan *scan, const uint64 *multiples)
 	while (place.sample < scan->window.sample + scan->count)
 	{
 		uint32		n = segment_length(scan, &place);
-		uint32		row = scan->group->rows[place.slot];
-		uint64		multiple = (uint64) scan->rows->row_period[row] +
-			(uint64) zigzag_decode(multiples[place.slot - scan->chunk->first_slot]);
+		uint64		multiple = row_multiple(scan, multiples, place.slot);
 
 		for (uint32 i = 0; i < n; i++)
 			values[i] += from[i] * multiple;
@@ -185,18 +192,25 @@ scan_is_done(const RowScan *scan)
 }
 
 /*
- * Decode the next window: as many samples as fit, so that the window after it
- * begins with a block.
+ * The next window: as many samples as fit, so that the window after it begins
+ * with a block.
  */
+static inline void
+next_window(RowScan *scan)
+{
+	scan->window = scan->next;
+	scan->count = Min(scan->end - scan->next.sample,
+					  VALUE_WINDOW - scan->next.sample % BIT_BLOCK_SIZE);
+}
+
+/* Decode the next window. */
 static bool
 scan_window(RowScan *scan, PyroError *error)
 {
 	SampleRows *rows = scan->rows;
 	ScanPlace	place;
 
-	scan->window = scan->next;
-	scan->count = Min(scan->end - scan->next.sample,
-					  VALUE_WINDOW - scan->next.sample % BIT_BLOCK_SIZE);
+	next_window(scan);
 	if (scan->with_keys)
 	{
 		bit_blocks_read(&scan->chunk->keys, scan->window.sample, scan->count,
@@ -229,7 +243,7 @@ open_source(RowScan *scan, ColumnChunk **source, PyroError *error)
 {
 	const ColumnHead *head = &scan->chunk->columns[scan->type].head;
 	uint32		column = head->source == SOURCE_MULTIPLE ?
-		head->multiple_of : scan->group->columns.count_column[scan->type];
+	head->multiple_of : scan->group->columns.count_column[scan->type];
 
 	*source = NULL;
 	if (head->source == SOURCE_PLAIN)
@@ -427,6 +441,107 @@ sample_rows_read_values(SampleRows *rows, uint32 row, uint32 type,
 	return true;
 }
 
+/*
+ * The column whose numbers a type's values are multiples of, but for what is
+ * the same for all samples of a row; NULL where there is none such.
+ */
+static const ColumnChunk *
+linear_column(const RowScan *scan)
+{
+	const ColumnChunk *own = &scan->chunk->columns[scan->type];
+	const ColumnChunk *numbers = own;
+
+	if (own->head.source == SOURCE_MULTIPLE &&
+		own->head.values.form == VALUES_CONSTANT &&
+		!own->head.values.is_repeated)
+		numbers = &scan->chunk->columns[own->head.multiple_of];
+	if (numbers->head.source == SOURCE_PLAIN &&
+		numbers->head.values.form <= VALUES_SCALED &&
+		!numbers->head.values.is_repeated)
+		return numbers;
+	return NULL;
+}
+
+/* What makes values of the numbers, for the row at hand. */
+static void
+row_line(const RowScan *scan, uint32 slot, const ValueHead *numbers,
+		 uint64 *base, uint64 *unit)
+{
+	const ColumnChunk *own = &scan->chunk->columns[scan->type];
+	uint64		multiple = 1;
+
+	*base = 0;
+	if (own->head.source == SOURCE_MULTIPLE)
+	{
+		multiple = row_multiple(scan, own->multiples, slot);
+		*base = own->head.values.base;
+	}
+	*base += numbers->base * multiple;
+	*unit = numbers->unit * multiple;
+}
+
+/*
+ * Add a piece of a row; false where a key is too large.  Differences become
+ * keys here, and values are not stored in between: this is where a query over
+ * many profiles spends its time.
+ */
+static inline bool
+add_line(const uint32 *differences, const uint32 *numbers, uint32 n,
+		 uint64 base, uint64 unit, uint64 nkeys, uint64 *key_before,
+		 uint64 *sums)
+{
+	uint64		key = *key_before;
+
+	for (uint32 i = 0; i < n; i++)
+	{
+		key += differences[i];
+		if (unlikely(key >= nkeys))
+			return false;
+		sums[key] += base + unit * numbers[i];
+	}
+	*key_before = key;
+	return true;
+}
+
+static bool
+accumulate_lines(RowScan *scan, const ColumnChunk *column, uint64 *sums,
+				 PyroError *error)
+{
+	SampleRows *rows = scan->rows;
+	uint32	   *numbers = rows->window_numbers;
+	bool		is_constant = column->head.values.form == VALUES_CONSTANT;
+
+	if (is_constant)
+		memset(numbers, 0, sizeof(rows->window_numbers));
+	while (!scan_is_done(scan))
+	{
+		uint32		done = 0;
+
+		next_window(scan);
+		bit_blocks_read(&scan->chunk->keys, scan->window.sample, scan->count,
+						rows->window_keys);
+		if (!is_constant)
+			bit_blocks_read(&column->values.low, scan->window.sample,
+							scan->count, numbers);
+		while (done < scan->count)
+		{
+			uint32		n = segment_length(scan, &scan->next);
+			uint64		base;
+			uint64		unit;
+
+			if (scan->next.in_row == 0)
+				scan->key = 0;
+			row_line(scan, scan->next.slot, &column->head.values, &base, &unit);
+			if (!add_line(rows->window_keys + done, numbers + done, n, base,
+						  unit, rows->nkeys, &scan->key, sums))
+				return sample_rows_corrupt(error, "key of a sample");
+			done += n;
+			advance(scan, &scan->next, n);
+		}
+	}
+	return true;
+}
+
 /* Add the values of some rows of one chunk. */
 static bool
 accumulate_chunk(SampleRows *rows, GroupRows *group, uint32 type, uint32 slot,
@@ -434,10 +549,14 @@ accumulate_chunk(SampleRows *rows, GroupRows *group, uint32 type, uint32 slot,
 {
 	const uint32 *keys = rows->window_keys;
 	const uint64 *values = rows->window_values;
+	const ColumnChunk *column;
 	RowScan		scan;
 
 	if (!scan_begin(&scan, rows, group, type, true, slot, end_slot, error))
 		return false;
+	column = linear_column(&scan);
+	if (column != NULL)
+		return accumulate_lines(&scan, column, sums, error);
 	while (!scan_is_done(&scan))
 	{
 		if (!scan_window(&scan, error))

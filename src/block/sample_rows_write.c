@@ -444,7 +444,7 @@ write_type(SampleRowsWriter *writer, WriterGroup *group, uint32 type,
 	ColumnHead	multiple;
 	size_t		start = written->bytes.length;
 	bool		fits = !is_constant(values, group->nsamples) &&
-		find_multiple(writer, group, type, &multiple);
+	find_multiple(writer, group, type, &multiple);
 
 	if (fits)
 	{

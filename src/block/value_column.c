@@ -233,21 +233,52 @@ value_column_open(PackedReader *in, size_t n, const ValueHead *head,
 	return true;
 }
 
-static inline void
-read_numbers(const ValueColumn *column, size_t start, uint32 count,
-			 uint64 *numbers)
-{
-	uint32		half[VALUE_WINDOW];
+/* Numbers as they are stored, one by one made to values. */
+#define READ_VALUES(number, value) \
+	for (uint32 i = 0; i < count; i++) \
+	{ \
+		uint64		n = (number); \
+		values[i] = (value); \
+	}
 
-	bit_blocks_read(&column->low, start, count, half);
-	for (uint32 i = 0; i < count; i++)
-		numbers[i] = half[i];
-	if (column->head.form != VALUES_SCALED_WIDE &&
-		column->head.form != VALUES_ZIGZAG_WIDE)
-		return;
-	bit_blocks_read(&column->high, start, count, half);
-	for (uint32 i = 0; i < count; i++)
-		numbers[i] |= (uint64) half[i] << 32;
+#define WIDE_NUMBER		((uint64) high[i] << 32 | low[i])
+
+/* Values as they are, or differences if they are repeated. */
+static void
+read_stored(const ValueColumn *column, size_t start, uint32 count,
+			uint64 *values)
+{
+	const uint64 base = column->head.base;
+	const uint64 unit = column->head.unit;
+	uint32		low[VALUE_WINDOW];
+	uint32		high[VALUE_WINDOW];
+
+	switch (column->head.form)
+	{
+		case VALUES_CONSTANT:
+			READ_VALUES(base, n);
+			return;
+		case VALUES_SCALED:
+			bit_blocks_read(&column->low, start, count, low);
+			READ_VALUES(low[i], base + unit * n);
+			return;
+		case VALUES_ZIGZAG:
+			bit_blocks_read(&column->low, start, count, low);
+			READ_VALUES(low[i], (uint64) zigzag_decode(n));
+			return;
+		default:
+			break;
+	}
+	bit_blocks_read(&column->low, start, count, low);
+	bit_blocks_read(&column->high, start, count, high);
+	if (column->head.form == VALUES_ZIGZAG_WIDE)
+	{
+		READ_VALUES(WIDE_NUMBER, (uint64) zigzag_decode(n));
+	}
+	else
+	{
+		READ_VALUES(WIDE_NUMBER, base + unit * n);
+	}
 }
 
 /*
@@ -260,30 +291,9 @@ void
 value_column_read(const ValueColumn *column, size_t start, uint32 count,
 				  const uint32 *keys, LastValues *last, uint64 *values)
 {
-	const ValueHead *head = &column->head;
-	const uint64 base = head->base;
-	const uint64 unit = head->unit;
-
 	Assert(count <= VALUE_WINDOW);
-	if (head->form == VALUES_CONSTANT)
-	{
-		for (uint32 i = 0; i < count; i++)
-			values[i] = base;
-	}
-	else
-	{
-		read_numbers(column, start, count, values);
-		if (head->form == VALUES_ZIGZAG || head->form == VALUES_ZIGZAG_WIDE)
-			for (uint32 i = 0; i < count; i++)
-				values[i] = (uint64) zigzag_decode(values[i]);
-		else if (unit == 1)
-			for (uint32 i = 0; i < count; i++)
-				values[i] += base;
-		else
-			for (uint32 i = 0; i < count; i++)
-				values[i] = base + unit * values[i];
-	}
-	if (!head->is_repeated)
+	read_stored(column, start, count, values);
+	if (!column->head.is_repeated)
 		return;
 	for (uint32 i = 0; i < count; i++)
 	{

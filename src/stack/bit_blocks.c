@@ -13,15 +13,20 @@
 #include "stack/bit_blocks.h"
 
 #define LANES		4
-#define WIDTH_MASK	63
 
-typedef uint32 Lanes __attribute__((vector_size(16)));
+typedef uint32 Lanes __attribute__ ((vector_size(16)));
+
+/* More exceptions than this are not worth it, or too many for the head. */
+#define MAX_EXCEPTIONS	63
+
+/* Bits of a high part, by their code in the head; they may be more than needed. */
+static const uint8 high_widths[16] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 14, 16, 24, 32};
 
 /* How a block is packed. */
 typedef struct BlockPlan
 {
 	int			width;			/* bits of a low part */
-	int			high_bytes;		/* of an exception's high part */
+	int			high_code;		/* of an exception's high part */
 	uint32		nexceptions;
 	size_t		size;			/* of the body */
 } BlockPlan;
@@ -36,6 +41,23 @@ static inline size_t
 packed_size(size_t n, int width)
 {
 	return (n * width + 7) / 8;
+}
+
+static int
+high_code_for(int bits)
+{
+	int			code = 0;
+
+	while (high_widths[code] < bits)
+		code++;
+	return code;
+}
+
+static inline size_t
+body_size(size_t n, int width, uint32 nexceptions, int high_code)
+{
+	return packed_size(n, width) + nexceptions +
+		packed_size(nexceptions, high_widths[high_code]);
 }
 
 /* The plan of the fewest bytes; of equal ones that of the fewest patches. */
@@ -53,19 +75,21 @@ plan_block(const uint32 *numbers, uint32 n)
 		longest--;
 	best = (BlockPlan)
 	{
-		longest, 1, 0, packed_size(n, longest)
+		longest, 0, 0, packed_size(n, longest)
 	};
 	for (int width = longest - 1; width >= 0; width--)
 	{
-		int			high_bytes = (longest - width + 7) / 8;
+		int			high_code = high_code_for(longest - width);
 		size_t		size;
 
 		nexceptions += count[width + 1];
-		size = packed_size(n, width) + nexceptions * (1 + high_bytes);
+		if (nexceptions > MAX_EXCEPTIONS)
+			break;
+		size = body_size(n, width, nexceptions, high_code);
 		if (size < best.size)
 			best = (BlockPlan)
 		{
-			width, high_bytes, nexceptions, size
+			width, high_code, nexceptions, size
 		};
 	}
 	return best;
@@ -124,29 +148,34 @@ pack_rest(const uint32 *numbers, uint32 n, int width, uint8 *packed)
 		*packed = (uint8) bits;
 }
 
+/* Places and high parts of the numbers that are too long. */
+static void
+write_exceptions(const uint32 *numbers, uint32 n, const BlockPlan *plan,
+				 uint8 *place)
+{
+	uint32		high[MAX_EXCEPTIONS];
+	uint32		nexceptions = 0;
+
+	for (uint32 i = 0; i < n; i++)
+		if (bit_length(numbers[i]) > plan->width)
+		{
+			*place++ = (uint8) i;
+			high[nexceptions++] = numbers[i] >> plan->width;
+		}
+	Assert(nexceptions == plan->nexceptions);
+	pack_rest(high, nexceptions, high_widths[plan->high_code], place);
+}
+
 static void
 write_body(const uint32 *numbers, uint32 n, const BlockPlan *plan,
 		   uint8 *body)
 {
-	uint8	   *place = body + packed_size(n, plan->width);
-	uint8	   *high = place + plan->nexceptions;
-
 	if (n == BIT_BLOCK_SIZE)
 		pack_full(numbers, plan->width, body);
 	else
 		pack_rest(numbers, n, plan->width, body);
-	if (plan->nexceptions == 0)
-		return;
-	for (uint32 i = 0; i < n; i++)
-	{
-		uint32		over = numbers[i] >> plan->width;
-
-		if (over == 0)
-			continue;
-		*place++ = (uint8) i;
-		memcpy(high, &over, plan->high_bytes);
-		high += plan->high_bytes;
-	}
+	if (plan->nexceptions > 0)
+		write_exceptions(numbers, n, plan, body + packed_size(n, plan->width));
 }
 
 /*
@@ -169,39 +198,11 @@ bit_blocks_write(TextBuffer *out, const uint32 *numbers, size_t n)
 
 		if (!text_buffer_reserve(out, plan.size))
 			return;
-		out->data[heads + b] = (char) (plan.width | (plan.high_bytes - 1) << 6);
-		out->data[heads + nblocks + b] = (char) plan.nexceptions;
+		out->data[heads + b] = (char) (plan.width | (plan.high_code & 3) << 6);
+		out->data[heads + nblocks + b] = (char) (plan.nexceptions |
+												 plan.high_code >> 2 << 6);
 		write_body(block, length, &plan, (uint8 *) out->data + out->length);
 		out->length += plan.size;
-	}
-}
-
-/* Add the high parts of a block's exceptions. */
-static inline void
-patch(uint32 *numbers, int width, int high_bytes, uint32 nexceptions,
-	  const uint8 *place)
-{
-	const uint8 *high = place + nexceptions;
-
-	switch (high_bytes)
-	{
-		case 1:
-			for (uint32 i = 0; i < nexceptions; i++)
-				numbers[place[i]] |= (uint32) high[i] << width;
-			break;
-		case 2:
-			for (uint32 i = 0; i < nexceptions; i++)
-				numbers[place[i]] |=
-					(uint32) (high[2 * i] | high[2 * i + 1] << 8) << width;
-			break;
-		default:
-			for (uint32 i = 0; i < nexceptions; i++)
-			{
-				uint32		over = 0;
-
-				memcpy(&over, high + i * high_bytes, high_bytes);
-				numbers[place[i]] |= over << width;
-			}
 	}
 }
 
@@ -221,6 +222,54 @@ read_rest(const uint8 *body, uint32 n, int width, uint32 *numbers)
 	}
 }
 
+static inline int
+block_width(const BitBlocks *blocks, size_t b)
+{
+	return blocks->widths[b] & 63;
+}
+
+static inline uint32
+block_exceptions(const BitBlocks *blocks, size_t b)
+{
+	return blocks->exceptions[b] & 63;
+}
+
+static inline int
+block_high_code(const BitBlocks *blocks, size_t b)
+{
+	return blocks->widths[b] >> 6 | blocks->exceptions[b] >> 6 << 2;
+}
+
+/*
+ * Add the high parts of a block's exceptions.  They are read eight bytes at a
+ * time, from a copy where the array ends too soon for that.
+ */
+static inline void
+patch(const BitBlocks *blocks, size_t b, const uint8 *place, uint32 *numbers)
+{
+	int			width = block_width(blocks, b);
+	uint32		nexceptions = block_exceptions(blocks, b);
+	int			high_width = high_widths[block_high_code(blocks, b)];
+	uint64		mask = PG_UINT32_MAX >> (32 - high_width);
+	const uint8 *high = place + nexceptions;
+	size_t		size = packed_size(nexceptions, high_width);
+	uint8		copy[MAX_EXCEPTIONS * sizeof(uint32) + sizeof(uint64)];
+
+	if (unlikely((size_t) (blocks->end - high) < size + sizeof(uint64)))
+	{
+		memset(copy, 0, sizeof(copy));
+		memcpy(copy, high, size);
+		high = copy;
+	}
+	for (uint32 i = 0, bit = 0; i < nexceptions; i++, bit += high_width)
+	{
+		uint64		bits;
+
+		memcpy(&bits, high + bit / 8, sizeof(bits));
+		numbers[place[i]] |= (uint32) (bits >> bit % 8 & mask) << width;
+	}
+}
+
 /* Do the places of a block's exceptions lie in it? */
 static bool
 places_fit(const uint8 *place, uint32 nexceptions, uint32 n)
@@ -237,26 +286,26 @@ static bool
 open_block(BitBlocks *blocks, size_t b, PackedReader *in)
 {
 	uint32		n = Min(blocks->n - b * BIT_BLOCK_SIZE, BIT_BLOCK_SIZE);
-	int			width = blocks->widths[b] & WIDTH_MASK;
-	int			high_bytes = (blocks->widths[b] >> 6) + 1;
-	uint32		nexceptions = blocks->nexceptions[b];
+	int			width = block_width(blocks, b);
+	uint32		nexceptions = block_exceptions(blocks, b);
 	const uint8 *body = in->position;
 	const uint8 *place;
 	size_t		size;
 
 	if (width > 32 || nexceptions > n || (width == 32 && nexceptions > 0))
 		return false;
-	size = packed_size(n, width) + nexceptions * (1 + high_bytes);
+	size = body_size(n, width, nexceptions, block_high_code(blocks, b));
+	if (size > (size_t) (in->end - body))
+		return false;
 	place = body + packed_size(n, width);
-	if (size > (size_t) (in->end - body) ||
-		!places_fit(place, nexceptions, n))
+	if (!places_fit(place, nexceptions, n))
 		return false;
 	if (n == BIT_BLOCK_SIZE)
 		blocks->body_start[b] = body - blocks->bodies;
 	else
 	{
 		read_rest(body, n, width, blocks->rest);
-		patch(blocks->rest, width, high_bytes, nexceptions, place);
+		patch(blocks, b, place, blocks->rest);
 	}
 	in->position += size;
 	return true;
@@ -283,8 +332,9 @@ bit_blocks_open(PackedReader *in, size_t n, const Allocator *allocator,
 		return pyro_fail(error, PYRO_CORRUPT, "bit-packed array is cut off");
 	blocks->n = n;
 	blocks->widths = in->position;
-	blocks->nexceptions = in->position + nblocks;
+	blocks->exceptions = in->position + nblocks;
 	blocks->bodies = in->position + 2 * nblocks;
+	blocks->end = in->end;
 	in->position += 2 * nblocks;
 	if ((size_t) (in->end - in->position) > PG_UINT32_MAX)
 		return pyro_fail(error, PYRO_CORRUPT, "bit-packed array is too large");
@@ -316,7 +366,7 @@ load_lanes(const uint8 *from)
  * Row i of a block: its bits begin in one word of each lane and may end in
  * the next.  All but the data is known to the compiler.
  */
-static inline __attribute__((always_inline)) void
+static pg_attribute_always_inline void
 unpack_row(const uint8 *packed, uint32 *numbers, const int width, const int i)
 {
 	const int	bit = i * width % 32;
@@ -336,7 +386,7 @@ unpack_row(const uint8 *packed, uint32 *numbers, const int width, const int i)
 	unpack_row(packed, numbers, width, (i) + 2); \
 	unpack_row(packed, numbers, width, (i) + 3)
 
-static inline __attribute__((always_inline)) void
+static pg_attribute_always_inline void
 unpack_width(const uint8 *packed, uint32 *numbers, const int width)
 {
 	UNPACK_4(0);
@@ -383,12 +433,11 @@ static inline void
 read_full(const BitBlocks *blocks, size_t b, uint32 *numbers)
 {
 	const uint8 *body = blocks->bodies + blocks->body_start[b];
-	int			width = blocks->widths[b] & WIDTH_MASK;
+	int			width = block_width(blocks, b);
 
 	unpack_full(body, width, numbers);
-	if (blocks->nexceptions[b] > 0)
-		patch(numbers, width, (blocks->widths[b] >> 6) + 1,
-			  blocks->nexceptions[b], body + width * sizeof(Lanes));
+	if (block_exceptions(blocks, b) > 0)
+		patch(blocks, b, body + width * sizeof(Lanes), numbers);
 }
 
 /*

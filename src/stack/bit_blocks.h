@@ -12,10 +12,10 @@
  * patching as in "Super-scalar RAM-CPU cache compression", M. Zukowski et
  * al., 2006).  What is over full blocks is packed bit behind bit.
  *
- *	width		[block] uint8: bits of the low parts; in the upper two bits the
- *				bytes of a high part, less one
- *	exceptions	[block] uint8: how many
- *	bodies		[block]: low parts, places (uint8), high parts
+ *	widths		[block] uint8: bits of a low part, and above them two bits of the
+ *				code for the bits of a high part
+ *	exceptions	[block] uint8: how many, and the other two bits of that code
+ *	bodies		[block]: low parts, places (uint8), high parts (bit behind bit)
  */
 #ifndef PYRO_BIT_BLOCKS_H
 #define PYRO_BIT_BLOCKS_H
@@ -28,8 +28,9 @@ typedef struct BitBlocks
 {
 	size_t		n;
 	const uint8 *widths;
-	const uint8 *nexceptions;
+	const uint8 *exceptions;
 	const uint8 *bodies;
+	const uint8 *end;			/* of the readable bytes */
 	uint32	   *body_start;		/* [full block], in bodies */
 	uint32	   *rest;			/* the numbers over full blocks */
 } BitBlocks;

@@ -15,6 +15,7 @@
 #include "stack/dictionary_codec.h"
 
 #include "profile_check.h"
+#include "sample_rows_input.h"
 #include "stacks_random.h"
 
 #define SEEDS	20
@@ -122,6 +123,77 @@ write_stacks(const char *folder)
 	}
 }
 
+/* A value of a kind that some encoding is for. */
+static int64
+sample_value(UnitRandom *random, uint32 kind, const ModelRow *row, uint32 type,
+			 uint32 i)
+{
+	int64		count = unit_below(random, 4);
+
+	switch (kind)
+	{
+		case 0:
+			return type == 0 ? count : row->values[0][i] * row->period;
+		case 1:
+			return type == 0 ? count : row->values[0][i] * row->keys[i] * 48;
+		case 2:
+			return row->keys[i] * INT64CONST(-1234567890123);
+		case 3:
+			return (int64) unit_random(random);
+		default:
+			return 1 - count;
+	}
+}
+
+/* Samples of a few rows, each file of values of another kind. */
+static void
+write_sample_rows(const char *folder)
+{
+	for (uint32 kind = 0; kind < 5; kind++)
+	{
+		UnitRandom	random = unit_random_seed(kind + 1);
+		UnitMemory	memory;
+		SampleRowsInput input;
+		StoredRows	stored;
+		uint8		head[INPUT_HEAD];
+		TextBuffer	bytes;
+		PyroError	error = {0};
+
+		unit_memory_init(&memory);
+		for (uint32 r = 0; r < INPUT_ROWS; r++)
+			head[r] = unit_below(&random, 256) & 0xCF;
+		sample_rows_input_init(&input, head);
+		for (uint32 r = 0; r < INPUT_ROWS; r++)
+		{
+			ModelRow   *row = &input.rows[r];
+
+			row->keys = allocate_array(&memory.allocator, row->nsamples, 4);
+			for (uint32 i = 0; i < row->nsamples; i++)
+				row->keys[i] = i * INPUT_KEYS / row->nsamples;
+			for (uint32 t = 0; t < input.groups[row->group].ntypes; t++)
+			{
+				row->values[t] = allocate_array(&memory.allocator,
+												row->nsamples, 8);
+				for (uint32 i = 0; i < row->nsamples; i++)
+					row->values[t][i] = sample_value(&random, kind, row, t, i);
+			}
+		}
+		text_buffer_init(&bytes, &memory.allocator, 1 << 20);
+		if (model_write(&input.model, &memory.allocator, &stored, &error))
+		{
+			head[INPUT_ROWS] = stored.keys.size & 255;
+			head[INPUT_ROWS + 1] = stored.keys.size >> 8;
+			text_append(&bytes, (char *) head, sizeof(head));
+			text_append(&bytes, (const char *) stored.keys.bytes,
+						stored.keys.size);
+			text_append(&bytes, (const char *) stored.values.bytes,
+						stored.values.size);
+			write_file(folder, "sample_rows", kind, bytes.data, bytes.length);
+		}
+		unit_memory_free(&memory);
+	}
+}
+
 int
 main(int argc, char **argv)
 {
@@ -131,6 +203,7 @@ main(int argc, char **argv)
 		return 2;
 	write_flames(argv[1]);
 	write_stacks(argv[1]);
+	write_sample_rows(argv[1]);
 	for (uint64 seed = 1; number < SEEDS; seed++)
 	{
 		UnitRandom	random = unit_random_seed(seed);
