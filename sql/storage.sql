@@ -104,7 +104,7 @@ COMMENT ON EVENT TRIGGER pyro_forget_dropped IS 'forgets the blocks of tables th
 -- ---- looking after tables ----
 
 CREATE FUNCTION pyro.verify(t pg_catalog.regclass) RETURNS SETOF pg_catalog.text
-	LANGUAGE C STRICT VOLATILE PARALLEL RESTRICTED COST 100000 ROWS 10
+	LANGUAGE C STRICT VOLATILE PARALLEL UNSAFE COST 100000 ROWS 10
 	AS 'MODULE_PATHNAME', 'pyro_verify';
 COMMENT ON FUNCTION pyro.verify(regclass) IS
 	'problems of a table''s blocks and indexes; none if it is sound';

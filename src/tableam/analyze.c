@@ -473,19 +473,9 @@ pyro_relation_vacuum(Relation rel, struct VacuumParams *params, BufferAccessStra
 	if (RelationGetNumberOfBlocks(rel) <= 1)
 		own_params.truncate = VACOPTVALUE_DISABLED;
 
-	/* from which heap takes the number of rows on pages that it skips */
-	if (old_rows >= 0)
-		rel->rd_rel->reltuples = Max(old_rows - block_rows, 0);
-	PG_TRY();
-	{
-		heap_routine()->relation_vacuum(rel, &own_params, strategy);
-	}
-	PG_CATCH();
-	{
-		rel->rd_rel->reltuples = old_rows;
-		PG_RE_THROW();
-	}
-	PG_END_TRY();
+	/* from reltuples heap takes the number of rows on pages that it skips */
+	AS_HEAP(rel, old_rows < 0 ? old_rows : Max(old_rows - block_rows, 0),
+			heap_routine()->relation_vacuum(rel, &own_params, strategy));
 
 	head_keep_page(rel);
 	tuple = current_class_row(RelationGetRelid(rel));

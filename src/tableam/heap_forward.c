@@ -3,9 +3,9 @@
  *	  Relations that look like heap while heap's code works on them.
  *
  * An invalidation of the relation cache, which can come with any catalog
- * access, gives a relation its own routine back in the middle of heap's code.
- * So the relations that are in guise are listed, and get heap's routine again
- * right after that.
+ * access, gives a relation its own routine and number of rows back in the middle
+ * of heap's code.  So the relations that are in guise are listed, and put it on
+ * again right after that.
  */
 #include "postgres.h"
 
@@ -16,10 +16,17 @@
 static HeapGuise *guises = NULL;
 
 static void
+put_on(HeapGuise *guise)
+{
+	guise->rel->rd_tableam = heap_routine();
+	guise->rel->rd_rel->reltuples = guise->rows;
+}
+
+static void
 renew_guises(Datum arg, Oid relid)
 {
 	for (HeapGuise *guise = guises; guise != NULL; guise = guise->outer)
-		guise->rel->rd_tableam = heap_routine();
+		put_on(guise);
 }
 
 void
@@ -29,13 +36,15 @@ heap_forward_init(void)
 }
 
 void
-heap_guise_begin(HeapGuise *guise, Relation rel)
+heap_guise_begin(HeapGuise *guise, Relation rel, double rows)
 {
 	guise->rel = rel;
 	guise->own_routine = rel->rd_tableam;
+	guise->own_rows = rel->rd_rel->reltuples;
+	guise->rows = (float4) rows;
 	guise->outer = guises;
 	guises = guise;
-	rel->rd_tableam = heap_routine();
+	put_on(guise);
 }
 
 void
@@ -43,4 +52,5 @@ heap_guise_end(HeapGuise *guise)
 {
 	guises = guise->outer;
 	guise->rel->rd_tableam = guise->own_routine;
+	guise->rel->rd_rel->reltuples = guise->own_rows;
 }

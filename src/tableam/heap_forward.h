@@ -16,6 +16,8 @@ typedef struct HeapGuise
 {
 	Relation	rel;
 	const TableAmRoutine *own_routine;
+	float4		own_rows;
+	float4		rows;			/* what heap's code finds as reltuples */
 	struct HeapGuise *outer;
 } HeapGuise;
 
@@ -23,18 +25,18 @@ typedef struct HeapGuise
 void		heap_forward_init(void);
 
 /* Begin and end in the order of a stack, whatever is raised between. */
-void		heap_guise_begin(HeapGuise *guise, Relation rel);
+void		heap_guise_begin(HeapGuise *guise, Relation rel, double rows);
 void		heap_guise_end(HeapGuise *guise);
 
 /*
- * Some of heap's callbacks call others through the relation, so for these it
- * must look like heap.  The statement must not leave the block by return or
- * goto.
+ * Some of heap's callbacks call others through the relation, or take its number
+ * of rows for that of the head, so for these it must look like heap.  The
+ * statement must not leave the block by return or goto.
  */
-#define AS_HEAP(rel, statement) \
+#define AS_HEAP(rel, rows, statement) \
 	do { \
 		HeapGuise	guise_; \
-		heap_guise_begin(&guise_, (rel)); \
+		heap_guise_begin(&guise_, (rel), (rows)); \
 		PG_TRY(); \
 		{ \
 			statement; \

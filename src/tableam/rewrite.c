@@ -94,8 +94,8 @@ pyro_relation_copy_for_cluster(Relation old_rel, Relation new_rel, Relation inde
 	 * comes from a sort as well; another index has no order to speak of.
 	 */
 	use_sort = index != NULL && index->rd_rel->relam == BTREE_AM_OID;
-	heap_guise_begin(&old_guise, old_rel);
-	heap_guise_begin(&new_guise, new_rel);
+	heap_guise_begin(&old_guise, old_rel, old_rel->rd_rel->reltuples);
+	heap_guise_begin(&new_guise, new_rel, new_rel->rd_rel->reltuples);
 	PG_TRY();
 	{
 		heap_routine()->relation_copy_for_cluster(old_rel, new_rel, use_sort ? index : NULL,

@@ -29,6 +29,13 @@ BEGIN; UPDATE t SET n = 1; SELECT * FROM pyro.verify('t'); ROLLBACK;
 BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM t; SELECT * FROM pyro.verify('t'); COMMIT;
 VACUUM t;
 SELECT * FROM pyro.verify('t');
+-- It takes a snapshot of its own, for which there must be no parallel workers.
+BEGIN;
+SET LOCAL parallel_setup_cost = 0;
+SET LOCAL parallel_tuple_cost = 0;
+SET LOCAL min_parallel_table_scan_size = 0;
+SELECT count(*), (SELECT count(*) FROM pyro.verify('t')) AS problems FROM t;
+COMMIT;
 REINDEX TABLE t;
 SELECT * FROM pyro.verify('t');
 CALL pyro.compact('t');
