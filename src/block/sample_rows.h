@@ -18,7 +18,13 @@
  *				allocation size, which Go's runtime scaled by
  *				1 / (1 - exp(-size / period)); what does not come out exactly is
  *				an exception
- *	repeated	any of these, less the value that the key had in the row before
+ *	repeated	any of these, less the value that the key had before in the chunk
+ *
+ * Rows of a group are stored in chunks of some 65,000 samples, each with
+ * encodings of its own, which decode alone; reading is quickest in the order
+ * of rows.  Opening looks at the heads only: damage to a chunk is found when
+ * it is read, and keys are below nkeys and numbers of samples bounded by the
+ * bytes whatever is damaged.
  */
 #ifndef PYRO_SAMPLE_ROWS_H
 #define PYRO_SAMPLE_ROWS_H

@@ -152,9 +152,15 @@ find_keys(SampleRows *rows, ByteRange keys, PyroError *error)
 	nchunks = 0;
 	for (uint32 g = 0; g < rows->ngroups; g++)
 		for (uint32 c = 0; c < rows->groups[g].nchunks; c++)
-			if (!take_bytes(&in, sizes[nchunks++],
-							&rows->groups[g].chunks[c].key_bytes))
+		{
+			RowChunk   *chunk = &rows->groups[g].chunks[c];
+
+			if (!take_bytes(&in, sizes[nchunks++], &chunk->key_bytes))
 				return sample_rows_corrupt(error, "keys are cut off");
+			/* whoever asks for a row can believe its number of samples */
+			if (chunk->nsamples / BIT_BLOCK_SIZE > chunk->key_bytes.size / 2)
+				return sample_rows_corrupt(error, "numbers of samples");
+		}
 	if (in.position != in.end)
 		return sample_rows_corrupt(error, "bytes behind the keys");
 	rows->allocator->release(rows->allocator->owner, sizes);
@@ -291,9 +297,11 @@ init_groups(SampleRows *rows, const SampleGroup *groups, PyroError *error)
  * row_nsamples, row_group, row_period: [row], as they were written.  key_size
  * and groups: as for sample_rows_begin().  Arrays of rows, key_size and both
  * streams must live as long as the result; groups are copied.  Memory is the
- * allocator's, beside this a little for each chunk that is read later.
- * Returns NULL with PYRO_CORRUPT where the bytes are not such a form, PYRO_
- * INVALID for groups as sample_rows_begin(), or PYRO_NO_MEMORY.
+ * allocator's, beside this a little for each chunk that is read later, and 16
+ * bytes for each key and type whose values are repeated.
+ *
+ * Returns NULL with PYRO_CORRUPT where the bytes are not such a form,
+ * PYRO_INVALID for groups as sample_rows_begin(), or PYRO_NO_MEMORY.
  */
 SampleRows *
 sample_rows_open(uint32 nrows, const uint32 *row_nsamples,
