@@ -92,6 +92,8 @@ extern bool open_dictionary_string(OpenDictionary *dictionary,
 								   PyroError *error);
 extern void open_dictionary_keep_string(OpenDictionary *dictionary,
 										uint32 string);
+extern void open_dictionary_keep_mapping(OpenDictionary *dictionary,
+										 uint32 mapping);
 extern uint32 open_dictionary_nkeys(const OpenDictionary *dictionary);
 extern size_t open_dictionary_size(const OpenDictionary *dictionary);
 

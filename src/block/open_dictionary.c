@@ -166,6 +166,13 @@ open_dictionary_keep_string(OpenDictionary *dictionary, uint32 string)
 	dictionary->strings.items[string].is_kept = true;
 }
 
+/* The same of a mapping. */
+void
+open_dictionary_keep_mapping(OpenDictionary *dictionary, uint32 mapping)
+{
+	dictionary->mappings.items[mapping].is_kept = true;
+}
+
 static bool
 add_strings(Adding *a)
 {
@@ -225,13 +232,16 @@ add_mappings(Adding *a)
 		hash = hash_words(d, hash, mapping.filename, mapping.build_id);
 		hash = hash_end(hash);
 		HASH_INDEX_FIND(&d->mappings.index, (uint32) hash, found,
-						same_mapping(&d->mappings.items[found], &mapping));
+						same_mapping(&d->mappings.items[found].mapping, &mapping));
 		if (found == PG_UINT32_MAX)
 		{
 			if (!ROOM_FOR_ONE(d, d->mappings, a->error))
 				return false;
 			found = d->mappings.n++;
-			d->mappings.items[found] = mapping;
+			d->mappings.items[found] = (OpenMapping)
+			{
+				.mapping = mapping
+			};
 			hash_index_put(&d->mappings.index, hash, found);
 		}
 		a->map->mapping[i] = found;

@@ -18,6 +18,12 @@ typedef struct OpenString
 	bool		is_kept;		/* whatever refers to it */
 } OpenString;
 
+typedef struct OpenMapping
+{
+	StackMapping mapping;
+	bool		is_kept;
+} OpenMapping;
+
 typedef struct OpenNode
 {
 	uint32		parent;
@@ -41,7 +47,7 @@ struct OpenDictionary
 	size_t		chunk_left;
 
 				OPEN_ARRAY(OpenString) strings;
-				OPEN_ARRAY(StackMapping) mappings;
+				OPEN_ARRAY(OpenMapping) mappings;
 				OPEN_ARRAY(StackFunction) functions;
 				OPEN_ARRAY(StackLine) lines;	/* of locations; no index */
 				OPEN_ARRAY(StackLocation) locations;

@@ -122,6 +122,8 @@ mark_frames(Sealer *s)
 
 		if (s->map->location[i] == UNUSED)
 			continue;
+		if (location->mapping != 0)
+			s->map->mapping[location->mapping - 1] = 0;
 		for (uint32 k = 0; k < location->nlines; k++)
 		{
 			uint32		function = open->lines.items[location->line_start + k].function;
@@ -143,11 +145,12 @@ mark_strings(Sealer *s)
 		if (open->strings.items[i].is_kept)
 			string[i] = 0;
 	for (size_t i = 0; i < open->mappings.n; i++)
-	{
-		s->map->mapping[i] = 0;
-		string[open->mappings.items[i].filename] = 0;
-		string[open->mappings.items[i].build_id] = 0;
-	}
+		if (open->mappings.items[i].is_kept || s->map->mapping[i] != UNUSED)
+		{
+			s->map->mapping[i] = 0;
+			string[open->mappings.items[i].mapping.filename] = 0;
+			string[open->mappings.items[i].mapping.build_id] = 0;
+		}
 	for (size_t i = 0; i < open->functions.n; i++)
 		if (s->map->function[i] != UNUSED)
 		{
@@ -170,8 +173,8 @@ mark_strings(Sealer *s)
  * Put what has come in into canonical order.
  *
  * key_count: how often rows use each key.  Keys that none uses are left out,
- * and so is all that only they need; mappings stay, and strings that were
- * kept.  The others are numbered so that frequent ones are small: by
+ * and so is all that only they need; strings and mappings that were kept
+ * stay.  The others are numbered so that frequent ones are small: by
  * floor(log2(count)) descending, then by node and label set.
  *
  * *map and *key_map tell where the elements are, PG_UINT32_MAX where they

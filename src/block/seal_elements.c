@@ -64,7 +64,7 @@ seal_strings(Sealer *s)
 static inline uint64
 mapping_symbol(Sealer *s, uint32 item, uint32 position)
 {
-	const StackMapping *mapping = &s->open->mappings.items[item];
+	const StackMapping *mapping = &s->open->mappings.items[item].mapping;
 
 	switch (position)
 	{
@@ -107,7 +107,7 @@ seal_mappings(Sealer *s)
 	{
 		StackMapping *mapping = &stacks->mappings[i];
 
-		*mapping = s->open->mappings.items[scratch.items[i]];
+		*mapping = s->open->mappings.items[scratch.items[i]].mapping;
 		mapping->filename = s->map->string[mapping->filename];
 		mapping->build_id = s->map->string[mapping->build_id];
 	}

@@ -76,7 +76,7 @@ open_names_and_trie(BlockOpener *o)
 		!dictionary_read_names(&o->dictionary) || !columns_finish(columns))
 		return false;
 	start_part(o, STACK_TRIE);
-	return dictionary_read_trie(&o->dictionary) && columns_finish(columns);
+	return dictionary_read_trie_by_context(&o->dictionary) && columns_finish(columns);
 }
 
 /* Node and label set of each key. */

@@ -329,6 +329,16 @@ ordered_row(const Finisher *f, uint32 i)
 	return f->order == NULL ? i : f->order[i];
 }
 
+/* All mappings of a profile stay, used or not. */
+static void
+keep_mappings(StackBuilder *builder)
+{
+	for (uint32 i = 0; i < builder->shapes.nshapes; i++)
+		for (uint32 k = 0; k < builder->shapes.shapes[i].nmappings; k++)
+			open_dictionary_keep_mapping(builder->dictionary,
+										 builder->shapes.shapes[i].mappings[k]);
+}
+
 /* Name mappings and comments of the shapes as the sealed dictionary does. */
 static void
 renumber_shapes(Finisher *f)
@@ -393,7 +403,8 @@ write_dictionary(Finisher *f)
 		return false;
 	text_append(&f->parts[STACK_NAMES], (char *) &counts, sizeof(counts));
 	dictionary_write_names(stacks, &scratch, &f->parts[STACK_NAMES]);
-	dictionary_write_trie(stacks, &scratch, &f->parts[STACK_TRIE]);
+	if (!dictionary_write_trie_by_context(stacks, f->allocator, &f->parts[STACK_TRIE], f->error))
+		return false;
 	dictionary_write_details(stacks, &scratch, details);
 	text_append(details, (char *) &labels, sizeof(labels));
 	label_sets_write(sets->set_end, sets->nsets, sets->labels, &scratch, details);
@@ -525,6 +536,7 @@ stack_builder_finish(StackBuilder *builder, const uint32 *order,
 
 	for (int part = 0; part < STACK_PART_END; part++)
 		text_buffer_init(&parts[part], builder->allocator, STACK_PART_MAX_SIZE);
+	keep_mappings(builder);
 	if (!open_dictionary_seal(builder->dictionary, builder->key_count,
 							  builder->allocator, &f.sealed, &f.map,
 							  &f.key_map, error))

@@ -83,7 +83,10 @@ add_profile(Block *block, const Profile *profile, PyroError *error)
 								 &row->keys[i], error))
 			return false;
 	for (uint32 i = 0; i < profile->stacks->nmappings; i++)
+	{
 		row->mappings[i] = map.mapping[i];
+		open_dictionary_keep_mapping(block->open, row->mappings[i]);
+	}
 	for (uint32 i = 0; i < profile->ncomments; i++)
 	{
 		row->comments[i] = map.string[profile->comments[i]];
@@ -139,7 +142,10 @@ add_block(Block *block, const Block *from, uint64 dropped, PyroError *error)
 				return false;
 		}
 		for (uint32 i = 0; i < old->profile->stacks->nmappings; i++)
+		{
 			row->mappings[i] = map.mapping[from->map.mapping[old->mappings[i]]];
+			open_dictionary_keep_mapping(block->open, row->mappings[i]);
+		}
 		for (uint32 i = 0; i < old->profile->ncomments; i++)
 		{
 			row->comments[i] = map.string[from->map.string[old->comments[i]]];

@@ -81,7 +81,7 @@ check_merge(Block *a, Block *b, UnitMemory *memory, Tally *tally)
 			   merged.sealed.nkeys * sizeof(uint32)) != 0;
 }
 
-/* Without some rows nothing of them is left but mappings. */
+/* Without some rows nothing of them is left. */
 static void
 check_dropped(Block *a, UnitMemory *memory, uint64 dropped, Tally *tally)
 {
@@ -108,8 +108,8 @@ check_dropped(Block *a, UnitMemory *memory, uint64 dropped, Tally *tally)
 	tally->nunlike += left->nfunctions != wanted->nfunctions ||
 		left->nlocations != wanted->nlocations ||
 		left->nlines != wanted->nlines || left->nnodes != wanted->nnodes ||
-		left->nmappings != a->sealed.stacks.nmappings ||
-		left->nstrings > wanted->nstrings + 2 * left->nmappings ||
+		left->nmappings != wanted->nmappings ||
+		left->nstrings != wanted->nstrings ||
 		fewer.sealed.nkeys != fresh.sealed.nkeys ||
 		fewer.sealed.label_sets.nsets != fresh.sealed.label_sets.nsets;
 }
