@@ -189,7 +189,7 @@ profile_column_open(Relation rel, const BlockEntry *entry, const BlockLayout *la
 								 stream->raw);
 		pfree(stored);
 	}
-	column->stacks = stack_block_open(nvalues, parts, MaxAllocHugeSize, &column->allocator,
+	column->stacks = stack_block_open(nvalues, parts, MaxAllocSize, &column->allocator,
 									  &error);
 	pyro_check(column->stacks != NULL, &error);
 	MemoryContextSwitchTo(before);

@@ -26,6 +26,7 @@
 #include "pyro_ext.h"
 #include "tableam/block_codec.h"
 #include "tableam/block_stream.h"
+#include "tableam/profile_column.h"
 
 #include "guarded_memory.h"
 #include "profile/profile_type.h"
@@ -42,10 +43,35 @@ profile_is_type(Oid type)
 	return false;
 }
 
-Datum
-profile_unpack(Datum datum)
+/* so these are never called */
+ProfileColumnBuilder *
+profile_column_builder_create(void)
 {
-	return datum;
+	elog(ERROR, "a profile is not a value as any");
+}
+
+Size
+profile_column_builder_size(const ProfileColumnBuilder *builder)
+{
+	elog(ERROR, "a profile is not a value as any");
+}
+
+Size
+profile_column_add(ProfileColumnBuilder *builder, Datum profile)
+{
+	elog(ERROR, "a profile is not a value as any");
+}
+
+void
+profile_column_finish(ProfileColumnBuilder *builder, TextBuffer *parts)
+{
+	elog(ERROR, "a profile is not a value as any");
+}
+
+Datum
+profile_column_value(ProfileColumn *column, int index)
+{
+	elog(ERROR, "a profile is not a value as any");
 }
 
 
