@@ -202,7 +202,7 @@ COMMENT ON VIEW pyro.block_parts IS
 	'what blocks of tables with the access method pyro are made of';
 COMMENT ON COLUMN pyro.block_parts.relation IS 'the table';
 COMMENT ON COLUMN pyro.block_parts.block IS 'the first of its virtual pages, as in pyro.blocks';
-COMMENT ON COLUMN pyro.block_parts."column" IS 'the column, or NULL for what belongs to the rows';
+COMMENT ON COLUMN pyro.block_parts."column" IS 'the column; xmin and ctid: those that the rows had before';
 COMMENT ON COLUMN pyro.block_parts.part IS
 	'values, xmins, prior_tids, or of a column of profiles: presence, heads, names, trie, details, keys, values, tree';
 COMMENT ON COLUMN pyro.block_parts.encoding IS 'raw or zstd';
