@@ -128,6 +128,22 @@ query_is(
 query_is(
 	q{SELECT file FROM loaded WHERE profile IS NOT NULL AND profile_to_pprof(profile)::profile <> profile},
 	'', 'what is encoded again is equal');
+
+# Nor in blocks: in one for all, and in those that were merged.
+$node->safe_psql('postgres', q{CREATE TABLE stored (n serial, file text, profile profile) USING pyro});
+foreach my $step ([ 200, 'one block' ], [ 7, 'blocks of 7' ], [ 1000, 'merged blocks' ])
+{
+	my ($rows, $when) = @$step;
+	$node->safe_psql('postgres', 'INSERT INTO stored (file, profile) SELECT file, profile FROM loaded ORDER BY file')
+	  if $when ne 'merged blocks';
+	$node->safe_psql('postgres', "SET pyro.block_rows = $rows;\nCALL pyro.compact('stored');\nCALL pyro.compact('stored')");
+	query_is(
+		q{SELECT DISTINCT s.file FROM stored s JOIN loaded l USING (file)
+		  WHERE s.profile IS DISTINCT FROM l.profile OR profile_send(s.profile) IS DISTINCT FROM profile_send(l.profile)},
+		'', "what comes out of $when is equal, and so is its pprof form");
+}
+query_is(q{SELECT * FROM pyro.verify('stored')}, '', 'and nothing is wrong with it');
+
 query_is(
 	q{SELECT file, type FROM sound, unnest(profile_sample_types(profile)) type,
 		LATERAL (SELECT flamegraph(p, type) AS f FROM (VALUES (profile)) v (p)) t
