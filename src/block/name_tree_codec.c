@@ -189,6 +189,8 @@ read_nodes(ColumnReader *reader, NameTree *tree)
 		/* its children will be the next of the depth below */
 		first_child[at] = next[cursor.depth + 1];
 	}
+	symbol_tree_close(reader, &cursor);
+	columns_release(reader, next);
 	first_child[n] = n;
 	return true;
 }

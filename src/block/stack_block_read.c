@@ -49,8 +49,11 @@ take_counts(ColumnReader *columns, void *counts, size_t size)
 static bool
 reserve(ColumnReader *columns, size_t n)
 {
-	return (columns->scratch.numbers32 != NULL && n <= columns->scratch.capacity) ||
-		columns_reserve(columns, n);
+	if (columns->scratch.numbers32 != NULL && n <= columns->scratch.capacity)
+		return true;
+	columns_release(columns, columns->scratch.numbers32);
+	columns_release(columns, columns->scratch.numbers64);
+	return columns_reserve(columns, n);
 }
 
 static bool
@@ -187,8 +190,8 @@ open_samples(BlockOpener *o, PyroError *error)
  * Open a column of profiles.
  *
  * nrows: those that are not NULL.  parts: by StackPart, the exact ones at
- * least; they must outlive the block, which is in the allocator's memory, at
- * most max_memory bytes of it for what the bytes claim.  NULL with
+ * least; keys and values must outlive the block, which is in the allocator's
+ * memory, at most max_memory bytes of it for what the bytes claim.  NULL with
  * PYRO_CORRUPT or PYRO_NO_MEMORY.
  */
 StackBlock *
@@ -214,6 +217,8 @@ stack_block_open(uint32 nrows, const ByteRange parts[STACK_PART_END],
 	if (!open_heads(&o) || !open_names_and_trie(&o) || !open_details(&o) ||
 		!check_shapes(&o) || !open_samples(&o, error))
 		return NULL;
+	columns_release(&o.dictionary.columns, o.dictionary.columns.scratch.numbers32);
+	columns_release(&o.dictionary.columns, o.dictionary.columns.scratch.numbers64);
 	block->subset = dictionary_subset_create(&block->dictionary, allocator, error);
 	return block->subset == NULL ? NULL : block;
 }

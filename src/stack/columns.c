@@ -54,6 +54,16 @@ columns_array(ColumnReader *reader, size_t n, size_t element_size)
 }
 
 /*
+ * Give back what columns_array() gave; NULL is nothing.
+ */
+void
+columns_release(ColumnReader *reader, void *array)
+{
+	if (array != NULL)
+		reader->allocator->release(reader->allocator->owner, array);
+}
+
+/*
  * Make the reader's scratch, which counts against its cap, too.
  */
 bool

@@ -37,6 +37,7 @@ extern bool column_scratch_init(ColumnScratch *scratch, size_t capacity,
 extern bool columns_corrupt(ColumnReader *reader, const char *what);
 extern void *columns_array(ColumnReader *reader, size_t n,
 						   size_t element_size);
+extern void columns_release(ColumnReader *reader, void *array);
 extern bool columns_reserve(ColumnReader *reader, size_t capacity);
 extern void columns_start(ColumnReader *reader, const void *bytes,
 						  size_t size);

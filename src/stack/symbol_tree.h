@@ -57,6 +57,7 @@ extern bool symbol_tree_write(const uint32 *depth, const uint32 *symbol,
 							  uint32 nnodes, uint32 nsymbols,
 							  const Allocator *scratch, TextBuffer *out,
 							  PyroError *error);
+extern void symbol_tree_close(ColumnReader *reader, SymbolTreeCursor *cursor);
 extern bool symbol_tree_read(ColumnReader *reader, uint32 nnodes,
 							 uint32 nsymbols, uint32 *parent, uint32 *depth,
 							 uint32 *symbol);

@@ -71,6 +71,7 @@ read_followers(ColumnReader *reader, uint32 nnodes, uint32 nsymbols,
 	{
 		0, start[nsymbols], sum - start[nsymbols]
 	};
+	columns_release(reader, start);
 	return followers;
 }
 
@@ -107,6 +108,16 @@ symbol_tree_open(ColumnReader *reader, uint32 nnodes, uint32 nsymbols,
 }
 
 /*
+ * Give back what the cursor has, after the last node.
+ */
+void
+symbol_tree_close(ColumnReader *reader, SymbolTreeCursor *cursor)
+{
+	columns_release(reader, cursor->path);
+	columns_release(reader, (void *) cursor->followers);
+}
+
+/*
  * Read a tree that symbol_tree_write() wrote with the same numbers of nodes
  * and symbols.
  *
@@ -131,5 +142,6 @@ symbol_tree_read(ColumnReader *reader, uint32 nnodes, uint32 nsymbols,
 		parent[i] = cursor.path[cursor.depth - 1].node;
 		cursor.path[cursor.depth].node = i;
 	}
+	symbol_tree_close(reader, &cursor);
 	return true;
 }

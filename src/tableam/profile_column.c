@@ -192,6 +192,9 @@ profile_column_open(Relation rel, const BlockEntry *entry, const BlockLayout *la
 	column->stacks = stack_block_open(nvalues, parts, MaxAllocSize, &column->allocator,
 									  &error);
 	pyro_check(column->stacks != NULL, &error);
+	for (int part = STACK_HEADS; part < STACK_EXACT_PARTS_END; part++)
+		if (part != STACK_KEYS && part != STACK_VALUES)
+			pfree((char *) parts[part].bytes);
 	MemoryContextSwitchTo(before);
 	return column;
 }
