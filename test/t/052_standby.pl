@@ -132,10 +132,11 @@ sub read_all_the_time
 	my $pid = fork() // die "could not fork: $!";
 	return $pid if $pid;
 	my $session = PyroSession->new($standbys{$feedback}, 'postgres', name => 'reader');
+	my $unread = "\\set onemd5 ''\n\\set twomd5 ''\n";	# where the first reading is cancelled
 	open my $notes, '>', "$folder/$feedback" or POSIX::_exit(1);
 	while (!-e "$folder/stop")
 	{
-		my ($output, $alive) = $session->run("BEGIN ISOLATION LEVEL REPEATABLE READ;\n$contents p \\gset one\n$difference;\nSELECT pg_sleep(0.1);\n"
+		my ($output, $alive) = $session->run("${unread}BEGIN ISOLATION LEVEL REPEATABLE READ;\n$contents p \\gset one\n$difference;\nSELECT pg_sleep(0.1);\n"
 			  . ((values %ways)[ rand 3 ][0] =~ s/SET/SET LOCAL/gr) . "\n$difference;\n$contents p \\gset two\nSELECT 'moved', :'onemd5' = :'twomd5';\nCOMMIT;");
 		print $notes "round\n";
 		foreach my $line (split /\n/, $output)
