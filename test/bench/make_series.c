@@ -559,25 +559,22 @@ heap_values(const Series *series, const Stack *stack, uint64 *values)
 
 /* The label of a sample: a number, or if span is not 0 that as a text. */
 static void
-put_label(Writer *writer, Bytes *sample, int64 number, uint64 span)
+put_own_label(Writer *writer, Bytes *sample, int64 number, uint64 span)
 {
-	Bytes		label = {0};
 	char		text[17];
 
-	put_number(&label, 1, writer->label_key);
-	if (span == 0)
-		put_number(&label, 3, (uint64) number);
-	else
+	if (span != 0)
 	{
 		snprintf(text, sizeof(text), "%016llx", (unsigned long long) span);
-		put_number(&label, 2, put_string(writer, string_ref(text, 16)));
+		put_label(sample, writer->label_key, put_string(writer, string_ref(text, 16)), 0, 0);
 	}
-	put_message(sample, 3, &label);
+	else
+		put_label(sample, writer->label_key, 0, number, 0);
 }
 
 /* Write a stack as a sample. */
 static void
-put_sample(Writer *writer, const Series *series, const Stack *stack, uint32 count,
+put_stack(Writer *writer, const Series *series, const Stack *stack, uint32 count,
 		   uint64 span)
 {
 	uint64		numbers[MAX_DEPTH];
@@ -593,7 +590,7 @@ put_sample(Writer *writer, const Series *series, const Stack *stack, uint32 coun
 		cpu_values(series, stack, count, numbers);
 	put_packed(&message, 2, numbers, series->base.header.nsample_types);
 	if (writer->label_key != 0)
-		put_label(writer, &message, stack->size, span);
+		put_own_label(writer, &message, stack->size, span);
 	put_message(&writer->out, 2, &message);
 }
 
@@ -623,7 +620,7 @@ put_stacks(Writer *writer, Series *series, uint32 nhits)
 	{
 		Stack	   *stack = &series->stacks[drawn[i]];
 
-		put_sample(writer, series, stack, stack->drawn, 0);
+		put_stack(writer, series, stack, stack->drawn, 0);
 		stack->drawn = 0;
 	}
 	free(drawn);
@@ -636,15 +633,17 @@ put_spans(Writer *writer, Series *series, uint32 nhits)
 	while (nhits > 0)
 	{
 		uint32		drawn[5];
-		uint32		length = Min(nhits, 1 + unit_below(&series->random, lengthof(drawn)));
-		uint32		ndrawn = draw_stacks(series, length, drawn);
 		uint64		span = hash_numbers(++series->last_span, 0, 0) | 1;
+		uint32		length = 1 + unit_below(&series->random, lengthof(drawn));
+		uint32		ndrawn;
 
+		length = Min(length, nhits);
+		ndrawn = draw_stacks(series, length, drawn);
 		for (uint32 i = 0; i < ndrawn; i++)
 		{
 			Stack	   *stack = &series->stacks[drawn[i]];
 
-			put_sample(writer, series, stack, stack->drawn, span);
+			put_stack(writer, series, stack, stack->drawn, span);
 			stack->drawn = 0;
 		}
 		nhits -= length;
@@ -684,7 +683,7 @@ put_heap(Writer *writer, Series *series, LiveHeap *live, uint32 nhits)
 
 		if (stack->drawn == 0 && stack->live == 0)
 			continue;			/* it was written already */
-		put_sample(writer, series, stack, 0, 0);
+		put_stack(writer, series, stack, 0, 0);
 		stack->drawn = 0;
 		stack->live = 0;
 	}
