@@ -612,6 +612,12 @@ open_dictionary_create(const Allocator *allocator, PyroError *error)
 		!ROOM_FOR(d, d->nodes, 1, error) ||
 		!ROOM_FOR(d, d->set_ends, 1, error))
 		return NULL;
+	/* places in them are computed before it is known that they have any */
+	if (!ROOM_FOR(d, d->functions, 1, error) ||
+		!ROOM_FOR(d, d->lines, 1, error) ||
+		!ROOM_FOR(d, d->locations, 1, error) ||
+		!ROOM_FOR(d, d->labels, 1, error))
+		return NULL;
 	d->nodes.items[d->nodes.n++] = (OpenNode)
 	{
 		0, PG_UINT32_MAX, 0

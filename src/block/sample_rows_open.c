@@ -310,12 +310,17 @@ sample_rows_open(uint32 nrows, const uint32 *row_nsamples,
 				 const SampleGroup *groups, ByteRange keys, ByteRange values,
 				 const Allocator *allocator, PyroError *error)
 {
-	PackedReader in = {values.bytes, values.bytes + values.size};
+	PackedReader in = {0};
 	SampleRows *rows = allocate_or_fail(allocator, 1, sizeof(SampleRows),
 										error);
 
 	if (rows == NULL)
 		return NULL;
+	if (values.size > 0)		/* no rows have no values, and no memory */
+	{
+		in.position = values.bytes;
+		in.end = values.bytes + values.size;
+	}
 	memset(rows, 0, sizeof(*rows));
 	rows->allocator = allocator;
 	rows->nrows = nrows;

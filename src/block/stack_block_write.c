@@ -339,8 +339,13 @@ keep_mappings(StackBuilder *builder)
 										 builder->shapes.shapes[i].mappings[k]);
 }
 
-/* Name mappings and comments of the shapes as the sealed dictionary does. */
-static void
+/*
+ * Name mappings and comments of the shapes as the sealed dictionary does.
+ *
+ * Rows of a damaged block may have one mapping twice, or mappings in another
+ * order; nobody could read a block of such rows.
+ */
+static bool
 renumber_shapes(Finisher *f)
 {
 	ShapeList  *list = &f->builder->shapes;
@@ -350,10 +355,16 @@ renumber_shapes(Finisher *f)
 		StackShape *shape = &list->shapes[i];
 
 		for (uint32 k = 0; k < shape->nmappings; k++)
+		{
 			shape->mappings[k] = f->map.mapping[shape->mappings[k]];
+			if (k > 0 && shape->mappings[k] <= shape->mappings[k - 1])
+				return pyro_fail(f->error, PYRO_CORRUPT,
+								 "mappings of a profile are out of order");
+		}
 		for (uint32 k = 0; k < shape->ncomments; k++)
 			shape->comments[k] = f->map.string[shape->comments[k]];
 	}
+	return true;
 }
 
 static bool
@@ -457,10 +468,13 @@ row_scratch_init(Finisher *f, RowScratch *scratch)
 static void
 unpack_row(Finisher *f, uint32 row, uint32 ntypes, RowScratch *scratch)
 {
-	const uint8 *position = (uint8 *) f->builder->samples.data + f->builder->offsets[row];
 	uint32		n = f->builder->heads[row].nsamples;
+	const uint8 *position;
 	int64		key = 0;
 
+	if (n == 0)
+		return;
+	position = (uint8 *) f->builder->samples.data + f->builder->offsets[row];
 	for (uint32 i = 0; i < n; i++)
 	{
 		key += zigzag_decode(take_varint64(&position));
@@ -522,8 +536,8 @@ write_name_tree(Finisher *f)
  *
  * order: the rows in the order in which they are to be, or NULL as they came.
  * parts: by StackPart; they are initialised here and in the builder's memory.
- * The builder is of no use afterwards.  Returns false with PYRO_LIMIT or
- * PYRO_NO_MEMORY.
+ * The builder is of no use afterwards.  Returns false with PYRO_LIMIT,
+ * PYRO_NO_MEMORY, or PYRO_CORRUPT where rows of a damaged block were added.
  */
 bool
 stack_builder_finish(StackBuilder *builder, const uint32 *order,
@@ -541,8 +555,7 @@ stack_builder_finish(StackBuilder *builder, const uint32 *order,
 							  builder->allocator, &f.sealed, &f.map,
 							  &f.key_map, error))
 		return false;
-	renumber_shapes(&f);
-	if (!write_heads(&f) || !write_dictionary(&f) || !write_samples(&f) ||
+	if (!renumber_shapes(&f) || !write_heads(&f) || !write_dictionary(&f) || !write_samples(&f) ||
 		!write_name_tree(&f))
 		return false;
 	for (int part = 0; part < STACK_PART_END; part++)

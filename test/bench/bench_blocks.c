@@ -5,11 +5,14 @@
  *
  *	bench_blocks LIST [PORTION] [LEVEL]
  *
- * LIST names gzip'd pprof files, one a line, in the order of time.  They are
- * put into blocks of PORTION profiles (0, as it is by default: into one), which
- * are merged into one then.  LEVEL is zstd's for the merged block.
+ * LIST names pprof files, one a line, in the order of time.  They are put into
+ * blocks of PORTION profiles (0, as it is by default: into one), which are
+ * merged into one then.  LEVEL is zstd's for the last block.
  *
- * Prints lines "name TAB figure TAB unit".
+ * Prints lines "name TAB figure TAB unit", for parts also "TAB bytes".  Times
+ * are processor time; reading is the best of some rounds, in memory that the
+ * process has had before.  Every 50th profile is rebuilt and must be, byte for
+ * byte, the one that went in.
  */
 #include "postgres_fe.h"
 
@@ -17,12 +20,17 @@
 #include "block/sample_rows.h"
 #include "block/stack_block.h"
 #include "block/stack_block_internal.h"
+#include "stack/dictionary_codec.h"
+
+#include <malloc.h>
 
 #include "bench.h"
 
 #define MAX_FILES		20000
 #define MAX_MEMORY		((size_t) 1 << 36)
 #define FRESH_LEVEL		3
+#define ROUNDS			7
+#define CHECK_EVERY		50
 
 static const char *const part_names[STACK_PART_END] = {
 	[STACK_HEADS] = "heads",
@@ -38,6 +46,16 @@ static StringRef flats[MAX_FILES];
 static uint32 nfiles = 0;
 static uint64 nsamples = 0;
 static uint64 gzip_bytes = 0;
+
+/* Seconds that were spent on making blocks. */
+static struct
+{
+	double		open;			/* stored profiles */
+	double		add;
+	double		finish;
+	double		merge;
+	double		compress;
+}			spent;
 
 static void
 print(const char *name, double figure, const char *unit)
@@ -83,21 +101,22 @@ load(const char *list)
 }
 
 static void
-add_profile(StackBuilder *builder, uint32 i, double *seconds)
+add_profile(StackBuilder *builder, uint32 i)
 {
 	UnitMemory	scratch;
 	Profile		profile;
 	PyroError	error = {0};
-	double		start;
+	double		start = bench_seconds();
 
 	unit_memory_init(&scratch);
 	if (!profile_flat_open((uint8 *) flats[i].data, flats[i].length, MAX_MEMORY,
 						   &scratch.allocator, &profile, &error))
 		bench_fail("%s", error.message);
+	spent.open += bench_seconds() - start;
 	start = bench_seconds();
 	if (!stack_builder_add(builder, &profile, flats[i].length, &scratch.allocator, &error))
 		bench_fail("%s", error.message);
-	*seconds += bench_seconds() - start;
+	spent.add += bench_seconds() - start;
 	unit_memory_free(&scratch);
 }
 
@@ -118,7 +137,7 @@ open_block(const TextBuffer *parts, uint32 nrows, UnitMemory *memory)
 
 /* What zstd makes of a part. */
 static size_t
-stored_size(const TextBuffer *part, StackPart number, int level, double *seconds)
+stored_size(const TextBuffer *part, StackPart number, int level)
 {
 	size_t		bound = zstd_bound(part->length);
 	uint8	   *to = bench_allocate(bound, 1);
@@ -133,32 +152,33 @@ stored_size(const TextBuffer *part, StackPart number, int level, double *seconds
 		if (compressed > 0 && compressed < size)
 			size = compressed;
 	}
-	*seconds += bench_seconds() - start;
+	spent.compress += bench_seconds() - start;
 	free(to);
 	return size;
 }
 
-static size_t
-print_parts(const TextBuffer *parts, int level, const char *what, double *seconds)
+static void
+print_parts(const TextBuffer *parts, int level)
 {
 	size_t		sum = 0;
 
 	for (int i = STACK_HEADS; i < STACK_PART_END; i++)
 	{
-		char		name[100];
-		size_t		size = stored_size(&parts[i], i, level, seconds);
+		size_t		size = stored_size(&parts[i], i, level);
 
-		snprintf(name, sizeof(name), "%s, %s", what, part_names[i]);
-		print(name, (double) size / nsamples, "bytes a sample");
+		printf("%s\t%.4g\tbytes a sample\t%zu\n", part_names[i],
+			   (double) size / nsamples, size);
 		sum += size;
 	}
-	return sum;
+	printf("block\t%.4g\tbytes a sample\t%zu\n", (double) sum / nsamples, sum);
+	print("times smaller", (double) gzip_bytes / sum, "than gzip");
 }
+
+/* ---- making blocks ---- */
 
 /* Profiles from first to last into the parts of a block. */
 static void
-build(uint32 first, uint32 last, UnitMemory *memory, TextBuffer *parts, double *add,
-	  double *finish)
+build(uint32 first, uint32 last, UnitMemory *memory, TextBuffer *parts)
 {
 	PyroError	error = {0};
 	StackBuilder *builder = stack_builder_create(&memory->allocator, &error);
@@ -167,106 +187,258 @@ build(uint32 first, uint32 last, UnitMemory *memory, TextBuffer *parts, double *
 	if (builder == NULL)
 		bench_fail("%s", error.message);
 	for (uint32 i = first; i < last; i++)
-		add_profile(builder, i, add);
+		add_profile(builder, i);
 	start = bench_seconds();
 	if (!stack_builder_finish(builder, NULL, parts, &error))
 		bench_fail("%s", error.message);
-	*finish += bench_seconds() - start;
+	spent.finish += bench_seconds() - start;
+}
+
+/* The rows of a block to those of others. */
+static void
+add_block(StackBuilder *builder, const TextBuffer *parts, uint32 nrows)
+{
+	UnitMemory	memory;
+	PyroError	error = {0};
+	StackBlock *block;
+
+	unit_memory_init(&memory);
+	block = open_block(parts, nrows, &memory);
+	for (uint32 row = 0; row < nrows; row++)
+	{
+		UnitMemory	scratch;
+
+		unit_memory_init(&scratch);
+		if (!stack_builder_add_row(builder, block, row, &scratch.allocator, &error))
+			bench_fail("%s", error.message);
+		unit_memory_free(&scratch);
+	}
+	unit_memory_free(&memory);
 }
 
 static void
-merge(uint32 portion, UnitMemory *memory, TextBuffer *parts)
+build_portions(uint32 portion, UnitMemory *memory, TextBuffer *parts)
 {
 	PyroError	error = {0};
 	StackBuilder *builder = stack_builder_create(&memory->allocator, &error);
-	double		add = 0;
-	double		finish = 0;
-	double		compress = 0;
-	double		merging = 0;
 	double		start;
+	double		making;
 	size_t		fresh = 0;
+	size_t		peak = 0;
 
+	if (builder == NULL)
+		bench_fail("%s", error.message);
 	for (uint32 first = 0; first < nfiles; first += portion)
 	{
 		uint32		last = Min(first + portion, nfiles);
 		UnitMemory	own;
-		TextBuffer	portion_parts[STACK_PART_END];
-		StackBlock *block;
+		TextBuffer	own_parts[STACK_PART_END];
 
 		unit_memory_init(&own);
-		build(first, last, &own, portion_parts, &add, &finish);
+		build(first, last, &own, own_parts);
 		for (int i = STACK_HEADS; i < STACK_PART_END; i++)
-			fresh += stored_size(&portion_parts[i], i, FRESH_LEVEL, &compress);
+			fresh += stored_size(&own_parts[i], i, FRESH_LEVEL);
 		start = bench_seconds();
-		block = open_block(portion_parts, last - first, &own);
-		for (uint32 row = 0; row < last - first; row++)
-		{
-			UnitMemory	scratch;
-
-			unit_memory_init(&scratch);
-			if (!stack_builder_add_row(builder, block, row, &scratch.allocator, &error))
-				bench_fail("%s", error.message);
-			unit_memory_free(&scratch);
-		}
-		merging += bench_seconds() - start;
+		add_block(builder, own_parts, last - first);
+		spent.merge += bench_seconds() - start;
+		peak = Max(peak, own.peak_bytes);
 		unit_memory_free(&own);
 	}
+	making = spent.add + spent.finish + spent.compress;
 	start = bench_seconds();
 	if (!stack_builder_finish(builder, NULL, parts, &error))
 		bench_fail("%s", error.message);
-	merging += bench_seconds() - start;
-	print("portions, live bytes", (double) gzip_bytes / fresh, "times smaller than gzip");
-	print("portions, encoding", nsamples / (add + finish + compress) / 1e6, "million samples/s");
-	print("merging alone", nsamples / merging / 1e6, "million samples/s");
+	spent.merge += bench_seconds() - start;
+	print("portions, times smaller", (double) gzip_bytes / fresh, "than gzip");
+	print("portions, making", nsamples / making / 1e6, "million samples/s");
+	print("portions, peak memory", peak / 1e6, "MB");
+}
+
+static void
+print_speeds(size_t peak)
+{
+	double		making = spent.add + spent.finish + spent.compress;
+
+	if (spent.merge > 0)
+		print("merging alone", nsamples / spent.merge / 1e6, "million samples/s");
+	print("all making", nsamples / (making + spent.merge) / 1e6, "million samples/s");
+	print("opening stored profiles", spent.open * 1e9 / nsamples, "ns a sample");
+	print("adding", spent.add * 1e9 / nsamples, "ns a sample");
+	print("finishing", spent.finish * 1e9 / nsamples, "ns a sample");
+	print("merging", spent.merge * 1e9 / nsamples, "ns a sample");
+	print("compressing", spent.compress * 1e9 / nsamples, "ns a sample");
+	print("peak memory", peak / 1e6, "MB");
 }
 
 /* ---- reading ---- */
 
-static void
-measure_reading(const TextBuffer *parts, UnitMemory *memory)
+/* The best time of each step of opening. */
+typedef enum Step
 {
-	double		start = bench_seconds();
-	StackBlock *block = open_block(parts, nfiles, memory);
-	double		open = bench_seconds() - start;
-	int64	   *sums = bench_allocate(block->dictionary.nkeys, sizeof(int64));
-	PyroError	error = {0};
-	NameTree	tree;
-	double		best = 1e9;
+	STEP_NAMES,
+	STEP_TRIE,
+	STEP_DETAILS,
+	STEP_NAME_TREE,
+	STEP_FIND_STACKS,
+	STEP_ALL,					/* heads, names, trie, details, keys, samples */
+	STEPS
+} Step;
 
-	print("opening", open * 1e9 / block->dictionary.stacks.nnodes, "ns a node of the trie");
-	for (int round = 0; round < 7; round++)
+static double best[STEPS];
+
+/* Note what a step took, and begin the next one. */
+static void
+end_step(Step step, double *start)
+{
+	best[step] = Min(best[step], bench_seconds() - *start);
+	*start = bench_seconds();
+}
+
+/* Names, trie and details as stack_block_open() takes them. */
+static void
+open_dictionary_parts(const TextBuffer *parts, UnitMemory *memory, StackDictionary *stacks)
+{
+	PyroError	error = {0};
+	DictionaryReader reader = {.stacks = stacks};
+	ColumnReader *columns = &reader.columns;
+	size_t		head = sizeof(DictionaryCounts);
+	double		start = bench_seconds();
+
+	columns->allocator = &memory->allocator;
+	columns->memory_left = MAX_MEMORY;
+	columns->subject = "block";
+	columns->error = &error;
+	memcpy(&reader.counts, parts[STACK_NAMES].data, head);
+	columns_start(columns, (uint8 *) parts[STACK_NAMES].data + head,
+				  parts[STACK_NAMES].length - head);
+	if (!columns_reserve(columns, dictionary_longest_column(&reader.counts)) ||
+		!dictionary_read_names(&reader))
+		bench_fail("%s", error.message);
+	end_step(STEP_NAMES, &start);
+	columns_start(columns, (uint8 *) parts[STACK_TRIE].data, parts[STACK_TRIE].length);
+	if (!dictionary_read_trie_by_context(&reader))
+		bench_fail("%s", error.message);
+	end_step(STEP_TRIE, &start);
+	columns_start(columns, (uint8 *) parts[STACK_DETAILS].data, parts[STACK_DETAILS].length);
+	if (!dictionary_read_details(&reader))
+		bench_fail("%s", error.message);
+	end_step(STEP_DETAILS, &start);
+}
+
+static void
+open_tree(const TextBuffer *part, const StackDictionary *stacks, UnitMemory *memory,
+		  NameTree *tree)
+{
+	PyroError	error = {0};
+	double		start = bench_seconds();
+
+	if (!name_tree_read(byte_range(part->data, part->length), MAX_MEMORY,
+						&memory->allocator, tree, &error))
+		bench_fail("%s", error.message);
+	end_step(STEP_NAME_TREE, &start);
+	if (!name_tree_find_stacks(tree, stacks, &memory->allocator, &error))
+		bench_fail("%s", error.message);
+	end_step(STEP_FIND_STACKS, &start);
+}
+
+static void
+measure_opening(const TextBuffer *parts)
+{
+	StackDictionary stacks = {0};
+	NameTree	tree = {0};
+	uint32		nlocations = 1;
+	uint32		nnodes = 1;
+	uint32		tree_nodes = 1;
+
+	for (int step = 0; step < STEPS; step++)
+		best[step] = 1e9;
+	for (int round = 0; round < ROUNDS; round++)
 	{
+		UnitMemory	memory;
+		double		start;
+
+		unit_memory_init(&memory);
+		open_dictionary_parts(parts, &memory, &stacks);
+		open_tree(&parts[STACK_TREE], &stacks, &memory, &tree);
+		nlocations = stacks.nlocations;
+		nnodes = stacks.nnodes;
+		tree_nodes = tree.nnodes;
+		unit_memory_free(&memory);
 		start = bench_seconds();
+		open_block(parts, nfiles, &memory);
+		end_step(STEP_ALL, &start);
+		if (round == 0)
+			print("open block", memory.live_bytes / 1e6, "MB");
+		unit_memory_free(&memory);
+	}
+	print("nodes of the trie", nnodes, "");
+	print("nodes of the name tree", tree_nodes, "");
+	print("locations", nlocations, "");
+	print("opening the trie", best[STEP_TRIE] * 1e9 / nnodes, "ns a node");
+	print("opening the name tree", best[STEP_NAME_TREE] * 1e9 / tree_nodes, "ns a node");
+	print("finding stacks in it", best[STEP_FIND_STACKS] * 1e9 / nnodes, "ns a node of the trie");
+	print("opening names", best[STEP_NAMES] * 1e9 / nlocations, "ns a location");
+	print("opening details", best[STEP_DETAILS] * 1e9 / nlocations, "ns a location");
+	print("opening all", best[STEP_ALL] * 1e3, "ms");
+}
+
+/* A profile as it is rebuilt, against what went in. */
+static void
+check_row(StackBlock *block, uint32 row, double *seconds)
+{
+	UnitMemory	memory;
+	Profile		profile;
+	TextBuffer	flat;
+	PyroError	error = {0};
+	double		start = bench_seconds();
+
+	unit_memory_init(&memory);
+	if (!stack_block_read(block, row, &memory.allocator, &profile, &error))
+		bench_fail("%s", error.message);
+	*seconds += bench_seconds() - start;
+	if (!write_flat(&profile, false, &memory, &flat, &error))
+		bench_fail("%s", error.message);
+	if (flat.length != flats[row].length ||
+		memcmp(flat.data, flats[row].data, flat.length) != 0)
+		bench_fail("profile %u does not come back as it went in", row);
+	unit_memory_free(&memory);
+}
+
+static void
+measure_reading(const TextBuffer *parts)
+{
+	UnitMemory	memory;
+	StackBlock *block;
+	PyroError	error = {0};
+	int64	   *sums;
+	double		fastest = 1e9;
+	double		seconds = 0;
+	uint64		summed = 0;
+	uint32		nchecked = 0;
+
+	unit_memory_init(&memory);
+	block = open_block(parts, nfiles, &memory);
+	print("keys", block->dictionary.nkeys, "");
+	sums = bench_allocate(block->dictionary.nkeys, sizeof(int64));
+	for (uint32 row = 0; row < nfiles; row++)
+		if (block->shapes.shapes[block->heads[row].shape].group == 0)
+			summed += block->heads[row].nsamples;
+	for (int round = 0; round < ROUNDS && summed > 0; round++)
+	{
+		double		start = bench_seconds();
+
 		if (!sample_rows_accumulate(block->samples, 0, nfiles, 0, 0, sums, &error))
 			bench_fail("%s", error.message);
-		best = Min(best, bench_seconds() - start);
+		fastest = Min(fastest, bench_seconds() - start);
 	}
-	print("decoding and summing up", best * 1e9 / nsamples, "ns a sample");
-	start = bench_seconds();
-	if (!name_tree_read(byte_range(parts[STACK_TREE].data, parts[STACK_TREE].length),
-						MAX_MEMORY, &memory->allocator, &tree, &error))
-		bench_fail("%s", error.message);
-	print("opening the name tree", (bench_seconds() - start) * 1e9 / tree.nnodes, "ns a node");
-	print("stacks", block->dictionary.nkeys, "");
-	print("nodes of the trie", block->dictionary.stacks.nnodes, "");
-	print("nodes of the name tree", tree.nnodes, "");
-	print("locations", block->dictionary.stacks.nlocations, "");
-
-	/* profiles rebuilt, each a sample of them */
-	start = bench_seconds();
-	for (uint32 row = 0; row < nfiles; row += Max(nfiles / 200, 1))
-	{
-		UnitMemory	scratch;
-		Profile		profile;
-
-		unit_memory_init(&scratch);
-		if (!stack_block_read(block, row, &scratch.allocator, &profile, &error))
-			bench_fail("%s", error.message);
-		unit_memory_free(&scratch);
-	}
-	print("rebuilding", (bench_seconds() - start) * 1e6 /
-		  ((nfiles + Max(nfiles / 200, 1) - 1) / Max(nfiles / 200, 1)), "us a profile");
+	if (summed > 0)
+		print("decoding and summing up", fastest * 1e9 / summed, "ns a sample");
+	for (uint32 row = 0; row < nfiles; row += CHECK_EVERY, nchecked++)
+		check_row(block, row, &seconds);
+	print("rebuilding", seconds * 1e6 / nchecked, "us a profile");
+	print("profiles that came back as they were", nchecked, "");
 	free(sums);
+	unit_memory_free(&memory);
 }
 
 int
@@ -276,33 +448,28 @@ main(int argc, char **argv)
 	TextBuffer	parts[STACK_PART_END];
 	uint32		portion = argc > 2 ? atoi(argv[2]) : 0;
 	int			level = argc > 3 ? atoi(argv[3]) : 9;
-	double		add = 0;
-	double		finish = 0;
-	double		compress = 0;
-	size_t		sum;
 
 	if (argc < 2)
 		bench_fail("usage: bench_blocks LIST [PORTION] [LEVEL]");
+	/* memory that is freed stays, so that rounds do not wait for the kernel */
+	mallopt(M_MMAP_THRESHOLD, 1 << 30);
+	mallopt(M_TRIM_THRESHOLD, 1 << 30);
 	load(argv[1]);
+	if (nsamples == 0)
+		bench_fail("\"%s\" names no samples", argv[1]);
 	print("profiles", nfiles, "");
 	print("samples", nsamples, "");
-	print("gzip", (double) gzip_bytes / nsamples, "bytes a sample");
+	printf("gzip\t%.4g\tbytes a sample\t" UINT64_FORMAT "\n",
+		   (double) gzip_bytes / nsamples, gzip_bytes);
 	unit_memory_init(&memory);
 	if (portion > 0)
-		merge(portion, &memory, parts);
+		build_portions(portion, &memory, parts);
 	else
-	{
-		build(0, nfiles, &memory, parts, &add, &finish);
-		print("adding", add * 1e6 / nfiles, "us a profile");
-		print("finishing", finish * 1e6 / nfiles, "us a profile");
-		print("peak memory", memory.peak_bytes / 1e6, "MB");
-	}
-	sum = print_parts(parts, level, "block", &compress);
-	print("block", (double) sum / nsamples, "bytes a sample");
-	print("block, live bytes", (double) gzip_bytes / sum, "times smaller than gzip");
-	if (portion == 0)
-		print("encoding", nsamples / (add + finish + compress) / 1e6, "million samples/s");
-	measure_reading(parts, &memory);
+		build(0, nfiles, &memory, parts);
+	print_parts(parts, level);
+	print_speeds(memory.peak_bytes);
+	measure_opening(parts);
+	measure_reading(parts);
 	unit_memory_free(&memory);
 	return 0;
 }

@@ -1,8 +1,19 @@
 /*
  * make_series.c
- *	  Makes a series of CPU profiles of one program out of one real profile.
+ *	  Makes a series of profiles of one program out of one real profile.
  *
- *	make_series [-n PROFILES] [-h HITS] [-d PERCENT] [-s SEED] BASE FOLDER
+ *	make_series [-n PROFILES] [-h HITS] [-d PERCENT] [-s SEED] [-k KIND] BASE FOLDER
+ *
+ * KIND is one of
+ *
+ *	cpu			CPU profiles, as the base is one
+ *	deploy		the same, of another build from the middle of the series on:
+ *				all addresses and build ids differ, and lines in a third of the
+ *				files
+ *	spans		the same, each sample with a label span_id; a span has three
+ *				hits on average
+ *	heap		heap profiles of Go with four sample types and the label bytes,
+ *				as the base is one; of PODS processes in turns
  *
  * The stacks of a real service are never all seen: their number grows with
  * the hits to about the power 0.6 (a Pitman-Yor process).  So each hit of a
@@ -14,12 +25,19 @@
  *
  * Profiles have HITS/2 to HITS*3/2 hits, and are 15 s apart and long.  They
  * are written as Go writes them: locations and functions where they are first
- * used, strings last, gzip level 1.  Labels of the base are dropped.  The
- * bytes depend on the base, the options and the version of libdeflate.
+ * used, strings last, gzip level 1.  Labels of the base are dropped, but for
+ * the size in a heap profile, which belongs to the stack.  The bytes depend on
+ * the base, the options and the version of libdeflate.
+ *
+ * In a heap profile a hit is an allocation that Go's runtime has sampled.
+ * alloc_* are of those since the process' last profile; 12 % of them stay
+ * in use, of which 2 % are freed by the next profile.  Values are scaled as
+ * the runtime does (runtime/pprof, scaleHeapSample).
  */
 #include "postgres_fe.h"
 
 #include <libdeflate.h>
+#include <math.h>
 #include <unistd.h>
 
 #include "profile/pprof.h"
@@ -30,15 +48,40 @@
 #define MAX_HITS_OF_STACK	20000	/* of one stack of the base */
 #define INTERVAL_NANOS		INT64CONST(15000000000)
 #define FIRST_TIME_NANOS	INT64CONST(1700000000000000000)
+#define PODS				10
+#define HEAP_TYPES			4
+
+typedef enum SeriesKind
+{
+	SERIES_CPU,
+	SERIES_DEPLOY,
+	SERIES_SPANS,
+	SERIES_HEAP,
+	SERIES_KINDS
+} SeriesKind;
+
+static const char *const kind_names[SERIES_KINDS] = {
+	"cpu", "deploy", "spans", "heap"
+};
 
 typedef struct Stack
 {
 	uint32		start;			/* in locations, leaf first */
 	uint32		depth;
 	uint32		source;			/* sample of the base that its values follow */
+	int64		size;			/* of its allocations; 0 but in a heap */
 	uint32		hits;			/* so far, those of the base included */
 	uint32		drawn;			/* in the profile being made */
+	uint32		live;			/* in use in the profile being made */
 } Stack;
+
+/* The stacks of the allocations that a process has in use, one each. */
+typedef struct LiveHeap
+{
+	uint32	   *stacks;
+	size_t		n;
+	size_t		capacity;
+} LiveHeap;
 
 typedef struct Series
 {
@@ -48,6 +91,10 @@ typedef struct Series
 	uint32	   *base_hits;		/* per sample of the base */
 	double		discount;
 	UnitRandom	random;
+	SeriesKind	kind;
+	bool		is_deployed;	/* the other build */
+	uint64		last_span;
+	LiveHeap	live[PODS];
 
 	Stack	   *stacks;
 	size_t		nstacks;
@@ -76,9 +123,9 @@ grow(void **array, size_t *capacity, size_t needed, size_t element_size)
 /* ---- stacks ---- */
 
 static uint64
-hash_stack(const uint32 *locations, uint32 depth)
+hash_stack(const uint32 *locations, uint32 depth, int64 size)
 {
-	return hash_bytes64(locations, depth * sizeof(uint32), 0);
+	return hash_bytes64(locations, depth * sizeof(uint32), size);
 }
 
 static void
@@ -92,7 +139,7 @@ grow_slots(Series *series)
 	{
 		const Stack *stack = &series->stacks[i];
 		uint32		slot = (uint32) hash_stack(series->locations + stack->start,
-											   stack->depth);
+											   stack->depth, stack->size);
 
 		while (series->slots[slot & series->slot_mask] != 0)
 			slot++;
@@ -103,16 +150,16 @@ grow_slots(Series *series)
 /* The stack of these locations, which must not be in the series' memory. */
 static uint32
 find_or_add_stack(Series *series, const uint32 *locations, uint32 depth,
-				  uint32 source, bool *is_new)
+				  uint32 source, int64 size, bool *is_new)
 {
-	uint32		slot = (uint32) hash_stack(locations, depth);
+	uint32		slot = (uint32) hash_stack(locations, depth, size);
 	uint32		found;
 
 	for (; (found = series->slots[slot & series->slot_mask]) != 0; slot++)
 	{
 		const Stack *stack = &series->stacks[found - 1];
 
-		if (stack->depth == depth &&
+		if (stack->depth == depth && stack->size == size &&
 			memcmp(series->locations + stack->start, locations,
 				   depth * sizeof(uint32)) == 0)
 		{
@@ -129,7 +176,7 @@ find_or_add_stack(Series *series, const uint32 *locations, uint32 depth,
 		   depth * sizeof(uint32));
 	series->stacks[series->nstacks] = (Stack)
 	{
-		.start = series->nlocations,.depth = depth,.source = source
+		.start = series->nlocations,.depth = depth,.source = source,.size = size
 	};
 	series->nlocations += depth;
 	series->slots[slot & series->slot_mask] = ++series->nstacks;
@@ -178,7 +225,7 @@ splice(Series *series, uint32 *stack)
 		   shared * sizeof(uint32));
 	memcpy(locations + shared, root_part, left * sizeof(uint32));
 	*stack = find_or_add_stack(series, locations, shared + left, leaf.source,
-							   &is_new);
+							   leaf.size, &is_new);
 	return is_new;
 }
 
@@ -210,7 +257,7 @@ move_leaf(Series *series)
 	locations[0] = stacks->nlocations;
 	stacks->locations[stacks->nlocations++] = leaf;
 	return find_or_add_stack(series, locations, past.depth, past.source,
-							 &is_new);
+							 past.size, &is_new);
 }
 
 static uint32
@@ -251,8 +298,30 @@ greatest_common_divisor(int64 a, int64 b)
 	return a < 0 ? -a : a;
 }
 
+/* What Go scales counts of allocations of a size with. */
+static double
+heap_scale(const Series *series, int64 size)
+{
+	return 1 / (1 - exp(-(double) size / series->base.header.period));
+}
+
+/* The number that a sample of the base has as its label bytes, or 0. */
+static int64
+allocation_size(const Profile *base, uint32 sample)
+{
+	uint32		set = base->sample_label_set[sample];
+
+	for (uint32 k = set == 0 ? 0 : base->label_set_end[set - 1];
+		 k < base->label_set_end[set]; k++)
+		if (base->labels[k].is_number &&
+			string_ref_equal(base->stacks->strings[base->labels[k].key],
+							 string_ref_literal("bytes")))
+			return base->labels[k].number;
+	return 0;
+}
+
 static void
-add_base_sample(Series *series, uint32 sample, uint32 hits)
+add_base_sample(Series *series, uint32 sample, uint32 hits, int64 size)
 {
 	const StackDictionary *stacks = series->base.stacks;
 	uint32		locations[MAX_DEPTH];
@@ -269,7 +338,7 @@ add_base_sample(Series *series, uint32 sample, uint32 hits)
 	}
 	if (depth == 0)
 		return;
-	stack = find_or_add_stack(series, locations, depth, sample, &is_new);
+	stack = find_or_add_stack(series, locations, depth, sample, size, &is_new);
 	for (uint32 i = 0; i < hits; i++)
 		add_hit(series, stack);
 }
@@ -305,10 +374,20 @@ add_base(Series *series)
 		hit = greatest_common_divisor(hit, values[i]);
 	for (uint32 i = 0; i < nsamples; i++)
 	{
-		if (values[i] <= 0)
+		int64		size = 0;
+		int64		hits = values[i] / Max(hit, 1);
+
+		if (series->kind == SERIES_HEAP)
+		{
+			size = allocation_size(&series->base, i);
+			if (size <= 0)
+				continue;
+			hits = llround(values[i] / heap_scale(series, size));
+		}
+		if (hits <= 0)
 			continue;
-		series->base_hits[i] = Min(values[i] / hit, MAX_HITS_OF_STACK);
-		add_base_sample(series, i, series->base_hits[i]);
+		series->base_hits[i] = Min(hits, MAX_HITS_OF_STACK);
+		add_base_sample(series, i, series->base_hits[i], size);
 	}
 	if (series->nhits == 0)
 		bench_fail("the base has no hits");
@@ -320,6 +399,8 @@ add_base(Series *series)
 typedef struct Writer
 {
 	const StackDictionary *stacks;
+	bool		is_deployed;
+	uint32		label_key;		/* of the label that samples have */
 	Bytes		out;
 	Bytes		strings;		/* fields of the string table */
 	uint32		nstrings;
@@ -374,6 +455,24 @@ function_number(Writer *writer, uint32 index)
 	return writer->nfunctions;
 }
 
+/* By how much the other build has moved an address, or lines of a file. */
+static uint64
+moved(const Writer *writer, uint64 thing, uint32 most, uint32 one_in)
+{
+	uint64		hash = hash_numbers(thing, 0, most);
+
+	return writer->is_deployed && hash % one_in == 0 ? 1 + hash / one_in % most : 0;
+}
+
+static uint64
+line_number(const Writer *writer, const StackLine *line)
+{
+	if (line->function == 0)
+		return line->line;
+	return line->line +
+		moved(writer, writer->stacks->functions[line->function - 1].filename, 30, 3);
+}
+
 static uint32
 location_number(Writer *writer, uint32 index)
 {
@@ -385,7 +484,8 @@ location_number(Writer *writer, uint32 index)
 	writer->location[index] = ++writer->nlocations;
 	put_nonzero(&message, 1, writer->nlocations);
 	put_nonzero(&message, 2, location->mapping);
-	put_nonzero(&message, 3, location->address);
+	put_nonzero(&message, 3, location->address == 0 ? 0 :
+				location->address + moved(writer, location->address, 1 << 20, 1));
 	for (uint32 i = location->nlines; i-- > 0;)
 	{
 		const StackLine *line = &writer->stacks->lines[location->line_start + i];
@@ -393,7 +493,7 @@ location_number(Writer *writer, uint32 index)
 
 		if (line->function != 0)
 			put_number(&inner, 1, function_number(writer, line->function - 1));
-		put_nonzero(&inner, 2, (uint64) line->line);
+		put_nonzero(&inner, 2, line_number(writer, line));
 		put_nonzero(&inner, 3, (uint64) line->column);
 		put_message(&message, 4, &inner);
 	}
@@ -415,7 +515,10 @@ put_mappings(Writer *writer)
 		put_nonzero(&message, 3, mapping->memory_limit);
 		put_nonzero(&message, 4, mapping->file_offset);
 		put_nonzero(&message, 5, string_number(writer, mapping->filename));
-		put_nonzero(&message, 6, string_number(writer, mapping->build_id));
+		if (writer->is_deployed && mapping->build_id != 0)
+			put_number(&message, 6, put_string(writer, string_ref_literal("the other build")));
+		else
+			put_nonzero(&message, 6, string_number(writer, mapping->build_id));
 		for (uint32 bit = 0; bit < 4; bit++)
 			put_nonzero(&message, 7 + bit, (mapping->flags >> bit) & 1);
 		put_message(&writer->out, 3, &message);
@@ -430,9 +533,49 @@ put_type(Writer *writer, uint32 field, SampleType type)
 	put_value_type(&writer->out, field, name, put_string(writer, type.unit));
 }
 
-/* Write a drawn stack as a sample: as many times its source's value of a hit. */
+/* Values of a stack that was hit count times. */
 static void
-put_drawn(Writer *writer, const Series *series, const Stack *stack)
+cpu_values(const Series *series, const Stack *stack, uint32 count, uint64 *values)
+{
+	for (uint32 t = 0; t < series->base.header.nsample_types; t++)
+		values[t] = (uint64) (int64)
+			((double) series->base.values[t][stack->source] /
+			 series->base_hits[stack->source] * count);
+}
+
+/* alloc_objects, alloc_space, inuse_objects, inuse_space */
+static void
+heap_values(const Series *series, const Stack *stack, uint64 *values)
+{
+	double		scale = heap_scale(series, stack->size);
+	uint32		counts[] = {stack->drawn, stack->live};
+
+	for (uint32 i = 0; i < lengthof(counts); i++)
+	{
+		values[2 * i] = (uint64) (int64) (counts[i] * scale);
+		values[2 * i + 1] = (uint64) (int64) ((double) (counts[i] * stack->size) * scale);
+	}
+}
+
+/* The label of a sample: a number, or if span is not 0 that as a text. */
+static void
+put_own_label(Writer *writer, Bytes *sample, int64 number, uint64 span)
+{
+	char		text[17];
+
+	if (span != 0)
+	{
+		snprintf(text, sizeof(text), "%016llx", (unsigned long long) span);
+		put_label(sample, writer->label_key, put_string(writer, string_ref(text, 16)), 0, 0);
+	}
+	else
+		put_label(sample, writer->label_key, 0, number, 0);
+}
+
+/* Write a stack as a sample. */
+static void
+put_stack(Writer *writer, const Series *series, const Stack *stack, uint32 count,
+		   uint64 span)
 {
 	uint64		numbers[MAX_DEPTH];
 	Bytes		message = {0};
@@ -441,12 +584,110 @@ put_drawn(Writer *writer, const Series *series, const Stack *stack)
 		numbers[i] = location_number(writer,
 									 series->locations[stack->start + i]);
 	put_packed(&message, 1, numbers, stack->depth);
-	for (uint32 t = 0; t < series->base.header.nsample_types; t++)
-		numbers[t] = (uint64) (int64)
-			((double) series->base.values[t][stack->source] /
-			 series->base_hits[stack->source] * stack->drawn);
+	if (series->kind == SERIES_HEAP)
+		heap_values(series, stack, numbers);
+	else
+		cpu_values(series, stack, count, numbers);
 	put_packed(&message, 2, numbers, series->base.header.nsample_types);
+	if (writer->label_key != 0)
+		put_own_label(writer, &message, stack->size, span);
 	put_message(&writer->out, 2, &message);
+}
+
+/* Draw hits; stacks that have some are counted, and listed in drawn. */
+static uint32
+draw_stacks(Series *series, uint32 nhits, uint32 *drawn)
+{
+	uint32		ndrawn = 0;
+
+	for (uint32 i = 0; i < nhits; i++)
+	{
+		uint32		stack = draw(series);
+
+		if (series->stacks[stack].drawn++ == 0)
+			drawn[ndrawn++] = stack;
+	}
+	return ndrawn;
+}
+
+static void
+put_stacks(Writer *writer, Series *series, uint32 nhits)
+{
+	uint32	   *drawn = bench_allocate(nhits, sizeof(uint32));
+	uint32		ndrawn = draw_stacks(series, nhits, drawn);
+
+	for (uint32 i = 0; i < ndrawn; i++)
+	{
+		Stack	   *stack = &series->stacks[drawn[i]];
+
+		put_stack(writer, series, stack, stack->drawn, 0);
+		stack->drawn = 0;
+	}
+	free(drawn);
+}
+
+/* As samples of a span are kept together, each has its stacks once. */
+static void
+put_spans(Writer *writer, Series *series, uint32 nhits)
+{
+	while (nhits > 0)
+	{
+		uint32		drawn[5];
+		uint64		span = hash_numbers(++series->last_span, 0, 0) | 1;
+		uint32		length = 1 + unit_below(&series->random, lengthof(drawn));
+		uint32		ndrawn;
+
+		length = Min(length, nhits);
+		ndrawn = draw_stacks(series, length, drawn);
+		for (uint32 i = 0; i < ndrawn; i++)
+		{
+			Stack	   *stack = &series->stacks[drawn[i]];
+
+			put_stack(writer, series, stack, stack->drawn, span);
+			stack->drawn = 0;
+		}
+		nhits -= length;
+	}
+}
+
+/* Free some of what a process has in use, and keep some of what it drew. */
+static void
+let_live(Series *series, LiveHeap *live, const uint32 *drawn, uint32 ndrawn)
+{
+	for (size_t i = 0; i < live->n;)
+		if (unit_chance(&series->random, 2))
+			live->stacks[i] = live->stacks[--live->n];
+		else
+			i++;
+	for (uint32 i = 0; i < ndrawn; i++)
+		for (uint32 k = 0; k < series->stacks[drawn[i]].drawn; k++)
+			if (unit_chance(&series->random, 12))
+			{
+				grow((void **) &live->stacks, &live->capacity, live->n + 1, sizeof(uint32));
+				live->stacks[live->n++] = drawn[i];
+			}
+}
+
+static void
+put_heap(Writer *writer, Series *series, LiveHeap *live, uint32 nhits)
+{
+	uint32	   *drawn = bench_allocate(nhits, sizeof(uint32));
+	uint32		ndrawn = draw_stacks(series, nhits, drawn);
+
+	let_live(series, live, drawn, ndrawn);
+	for (size_t i = 0; i < live->n; i++)
+		series->stacks[live->stacks[i]].live++;
+	for (size_t i = 0; i < ndrawn + live->n; i++)
+	{
+		Stack	   *stack = &series->stacks[i < ndrawn ? drawn[i] : live->stacks[i - ndrawn]];
+
+		if (stack->drawn == 0 && stack->live == 0)
+			continue;			/* it was written already */
+		put_stack(writer, series, stack, 0, 0);
+		stack->drawn = 0;
+		stack->live = 0;
+	}
+	free(drawn);
 }
 
 /* Draw one profile; its bytes are the caller's. */
@@ -456,31 +697,30 @@ make_profile(Series *series, uint32 number, uint32 mean_hits)
 	const ProfileHeader *header = &series->base.header;
 	const StackDictionary *stacks = series->base.stacks;
 	uint32		nhits = mean_hits / 2 + unit_below(&series->random, mean_hits + 1);
-	uint32	   *drawn = bench_allocate(nhits, sizeof(uint32));
-	uint32		ndrawn = 0;
-	Writer		writer = {.stacks = stacks};
+	Writer		writer = {.stacks = stacks,.is_deployed = series->is_deployed};
 
-	for (uint32 i = 0; i < nhits; i++)
-	{
-		uint32		stack = draw(series);
-
-		if (series->stacks[stack].drawn++ == 0)
-			drawn[ndrawn++] = stack;
-	}
-	writer.string = bench_allocate(stacks->nstrings, sizeof(uint32));
-	writer.function = bench_allocate(stacks->nfunctions, sizeof(uint32));
-	writer.location = bench_allocate(stacks->nlocations, sizeof(uint32));
 	put_string(&writer, string_ref("", 0));
 	for (uint32 t = 0; t < header->nsample_types; t++)
 		put_type(&writer, 1, header->sample_types[t]);
-	for (uint32 i = 0; i < ndrawn; i++)
-	{
-		put_drawn(&writer, series, &series->stacks[drawn[i]]);
-		series->stacks[drawn[i]].drawn = 0;
-	}
+	if (series->kind == SERIES_SPANS)
+		writer.label_key = put_string(&writer, string_ref_literal("span_id"));
+	else if (series->kind == SERIES_HEAP)
+		writer.label_key = put_string(&writer, string_ref_literal("bytes"));
+
+	/* drawing may add locations, of which numbers are needed then */
+	writer.string = bench_allocate(stacks->nstrings, sizeof(uint32));
+	writer.function = bench_allocate(stacks->nfunctions, sizeof(uint32));
+	writer.location = bench_allocate(stacks->nlocations + nhits, sizeof(uint32));
+	if (series->kind == SERIES_SPANS)
+		put_spans(&writer, series, nhits);
+	else if (series->kind == SERIES_HEAP)
+		put_heap(&writer, series, &series->live[number % PODS], nhits);
+	else
+		put_stacks(&writer, series, nhits);
 	put_mappings(&writer);
 	put_number(&writer.out, 9, FIRST_TIME_NANOS + number * INTERVAL_NANOS);
-	put_number(&writer.out, 10, INTERVAL_NANOS);
+	if (series->kind != SERIES_HEAP)
+		put_number(&writer.out, 10, INTERVAL_NANOS);
 	put_type(&writer, 11, header->period_type);
 	put_nonzero(&writer.out, 12, (uint64) header->period);
 	put_raw(&writer.out, writer.strings.data, writer.strings.size);
@@ -489,7 +729,6 @@ make_profile(Series *series, uint32 number, uint32 mean_hits)
 	free(writer.string);
 	free(writer.function);
 	free(writer.location);
-	free(drawn);
 	return writer.out;
 }
 
@@ -531,7 +770,7 @@ main(int argc, char **argv)
 	size_t		size;
 	int			option;
 
-	while ((option = getopt(argc, argv, "n:h:d:s:")) != -1)
+	while ((option = getopt(argc, argv, "n:h:d:s:k:")) != -1)
 	{
 		uint32		number = optarg == NULL ? 0 : strtoul(optarg, NULL, 10);
 
@@ -543,11 +782,18 @@ main(int argc, char **argv)
 			percent = number;
 		else if (option == 's')
 			seed = number;
+		else if (option == 'k')
+		{
+			while (series.kind < SERIES_KINDS && strcmp(optarg, kind_names[series.kind]) != 0)
+				series.kind++;
+			if (series.kind == SERIES_KINDS)
+				optind = argc;
+		}
 		else
 			optind = argc;
 	}
 	if (argc - optind != 2)
-		bench_fail("usage: make_series [-n PROFILES] [-h HITS] [-d PERCENT] [-s SEED] BASE FOLDER");
+		bench_fail("usage: make_series [-n PROFILES] [-h HITS] [-d PERCENT] [-s SEED] [-k KIND] BASE FOLDER");
 
 	unit_memory_init(&memory);
 	bytes = read_whole_file(argv[optind], &size);
@@ -556,13 +802,18 @@ main(int argc, char **argv)
 	if (!pprof_read(bytes, size, &wide_limits, &memory.allocator,
 					&series.base, &error))
 		bench_fail("%s: %s", argv[optind], error.message);
+	if (series.kind == SERIES_HEAP &&
+		(series.base.header.nsample_types != HEAP_TYPES || series.base.header.period <= 0))
+		bench_fail("%s is not a heap profile of Go", argv[optind]);
 	series.discount = percent / 100.0;
 	series.random = unit_random_seed(seed);
 	add_base(&series);
 	for (uint32 i = 0; i < nprofiles; i++)
 	{
-		Bytes		plain = make_profile(&series, i, mean_hits);
+		Bytes		plain;
 
+		series.is_deployed = series.kind == SERIES_DEPLOY && i >= nprofiles / 2;
+		plain = make_profile(&series, i, mean_hits);
 		write_gzip(argv[optind + 1], i, plain);
 		bytes_free(&plain);
 	}

@@ -119,4 +119,4 @@ figure 'begin of a scan of 10,000 blocks, ms' '<= 3' %.2f \
   "$(of_rounds "$work/lists/directory" '$2 - $1')"
 figure 'planning with 10,000 blocks / with one' '<= 1.1' %.2f \
   "$(of_rounds "$work/lists/directory" '$4 / $3')"
-sql -c 'DROP TABLE many, few, life, numbered, series_pyro, row_heap, row_pyro'
+sql -c 'DROP TABLE many, few, life, series_pyro, row_heap, row_pyro'

@@ -16,9 +16,11 @@
 
 #include "profile_check.h"
 #include "sample_rows_input.h"
+#include "stack_block_input.h"
 #include "stacks_random.h"
 
 #define SEEDS	20
+#define BLOCKS	12
 
 static void
 write_file(const char *folder, const char *kind, int number,
@@ -194,6 +196,71 @@ write_sample_rows(const char *folder)
 	}
 }
 
+/* Parts of a block behind one another, as fuzz_stack_block.c splits them. */
+static void
+write_stack_block(const char *folder, int number, uint32 nrows,
+				  const TextBuffer *parts, const Allocator *allocator)
+{
+	uint8		head[STACK_BLOCK_HEAD] = {nrows};
+	TextBuffer	out;
+
+	text_buffer_init(&out, allocator, 1 << 24);
+	for (int i = STACK_HEADS; i < STACK_PART_END; i++)
+	{
+		uint8	   *length = head + 1 + 2 * (i - STACK_HEADS);
+
+		length[0] = parts[i].length & 255;
+		length[1] = parts[i].length >> 8;
+	}
+	text_append(&out, (char *) head, sizeof(head));
+	for (int i = STACK_HEADS; i < STACK_PART_END; i++)
+		text_append(&out, parts[i].data, parts[i].length);
+	write_file(folder, "stack_block", number, out.data, out.length);
+}
+
+/*
+ * Blocks of some random profiles each, as far as they are small; in every
+ * other block each of them twice.
+ */
+static void
+write_stack_blocks(const char *folder)
+{
+	uint64		seed = 1000;
+
+	for (int number = 0; number < BLOCKS; number++)
+	{
+		UnitMemory	memory;
+		PyroError	error = {0};
+		TextBuffer	parts[STACK_PART_END];
+		StackBuilder *builder;
+		uint32		nrows = 0;
+
+		unit_memory_init(&memory);
+		builder = stack_builder_create(&memory.allocator, &error);
+		while (nrows < number % 5)
+		{
+			UnitRandom	random = unit_random_seed(seed++);
+			Profile		profile;
+			Bytes		bytes = {0};
+			uint32		copies = number % 2 + 1;
+
+			random_profile(&random, &bytes);
+			if (bytes.size < 1200 &&
+				pprof_read(bytes.data, bytes.size, &wide_limits,
+						   &memory.allocator, &profile, &error))
+				for (uint32 i = 0; i < copies; i++, nrows++)
+					if (!stack_builder_add(builder, &profile, bytes.size,
+										   &memory.allocator, &error))
+						exit(1);
+			bytes_free(&bytes);
+		}
+		if (!stack_builder_finish(builder, NULL, parts, &error))
+			exit(1);
+		write_stack_block(folder, number, nrows, parts, &memory.allocator);
+		unit_memory_free(&memory);
+	}
+}
+
 int
 main(int argc, char **argv)
 {
@@ -201,6 +268,7 @@ main(int argc, char **argv)
 
 	if (argc != 2)
 		return 2;
+	write_stack_blocks(argv[1]);
 	write_flames(argv[1]);
 	write_stacks(argv[1]);
 	write_sample_rows(argv[1]);

@@ -1,0 +1,169 @@
+/*
+ * fuzz_stack_block.c
+ *	  Bytes as a block of profiles: rows are rebuilt or refused, what could be
+ *	  read is sound to follow, and can be merged into another block.
+ */
+#include "postgres_fe.h"
+
+#include "block/name_tree.h"
+#include "block/stack_block_internal.h"
+
+#include "name_tree_check.h"
+#include "profile_check.h"
+#include "stack_block_input.h"
+
+/* more would only make the runs slow */
+#define MAX_MEMORY		((size_t) 4 << 20)
+#define MAX_ROW_MEMORY	((size_t) 64 << 20)
+
+int			LLVMFuzzerTestOneInput(const uint8 *bytes, size_t size);
+
+/* Parts that end where their memory ends, for the sanitizers to see. */
+static void
+split(const uint8 *bytes, size_t size, UnitMemory *memory, ByteRange *parts)
+{
+	const uint8 *lengths = bytes + 1;
+
+	bytes += STACK_BLOCK_HEAD;
+	size -= STACK_BLOCK_HEAD;
+	for (int i = STACK_HEADS; i < STACK_PART_END; i++, lengths += 2)
+	{
+		size_t		length = Min(lengths[0] | lengths[1] << 8, size);
+		uint8	   *copy = unit_allocate(memory, length);
+
+		if (length > 0)
+			memcpy(copy, bytes, length);
+		parts[i] = byte_range(copy, length);
+		bytes += length;
+		size -= length;
+	}
+}
+
+/* Damage is told as such; the only other reason is our bound on memory. */
+static void
+expect_refusal(const PyroError *error, const UnitMemory *memory)
+{
+	if (error->kind != PYRO_CORRUPT && memory->nfailures == 0)
+		abort();
+}
+
+/* Rebuild a row and store it; false where it cannot be read. */
+static bool
+read_row(StackBlock *block, uint32 row)
+{
+	UnitMemory	memory;
+	Profile		profile;
+	TextBuffer	flat;
+	PyroError	error = {0};
+	bool		done;
+
+	unit_memory_init(&memory);
+	memory.max_bytes = MAX_ROW_MEMORY;
+	done = stack_block_read(block, row, &memory.allocator, &profile, &error);
+	if (!done)
+		expect_refusal(&error, &memory);
+	else
+	{
+		if (find_wrong_index(&profile) != NULL)
+			abort();
+		(void) write_flat(&profile, false, &memory, &flat, &error);
+	}
+	unit_memory_free(&memory);
+	return done;
+}
+
+static bool
+read_rows(StackBlock *block)
+{
+	bool		done = true;
+
+	for (uint32 row = 0; row < block->nrows; row++)
+		done &= read_row(block, row);
+	return done;
+}
+
+/*
+ * The rows again, in a block of their own, which is not a damaged one.  What
+ * the rows say need not be the same: the damaged block may have told one thing
+ * twice or in a wrong order.
+ */
+static void
+merge_rows(StackBlock *block)
+{
+	UnitMemory	memory;
+	PyroError	error = {0};
+	TextBuffer	parts[STACK_PART_END];
+	ByteRange	ranges[STACK_PART_END] = {{0}};
+	StackBuilder *builder;
+	StackBlock *merged;
+	bool		added = true;
+
+	unit_memory_init(&memory);
+	memory.max_bytes = MAX_ROW_MEMORY;
+	builder = stack_builder_create(&memory.allocator, &error);
+	for (uint32 row = 0; added && row < block->nrows; row++)
+	{
+		UnitMemory	scratch;
+
+		unit_memory_init(&scratch);
+		scratch.max_bytes = MAX_ROW_MEMORY;
+		added = stack_builder_add_row(builder, block, row, &scratch.allocator, &error);
+		unit_memory_free(&scratch);
+	}
+	if (added && stack_builder_finish(builder, NULL, parts, &error))
+	{
+		for (int i = STACK_HEADS; i < STACK_PART_END; i++)
+			ranges[i] = byte_range(parts[i].data, parts[i].length);
+		merged = stack_block_open(block->nrows, ranges, MAX_ROW_MEMORY, &memory.allocator, &error);
+		if ((merged == NULL || !read_rows(merged)) && memory.nfailures == 0)
+			abort();
+	}
+	unit_memory_free(&memory);
+}
+
+/* The name tree, and the block's stacks in it. */
+static void
+check_tree(const StackBlock *block, ByteRange bytes, UnitMemory *memory)
+{
+	NameTree	tree;
+	PyroError	error = {0};
+
+	if (name_tree_read(bytes, MAX_MEMORY, &memory->allocator, &tree, &error))
+	{
+		if (find_wrong_name_tree(&tree) != NULL)
+			abort();
+		if (name_tree_find_stacks(&tree, &block->dictionary.stacks,
+								  &memory->allocator, &error))
+			for (uint32 i = 0; i < tree.nstacks; i++)
+				if (tree.stack_node[i] >= tree.nnodes)
+					abort();
+	}
+	if (error.kind != PYRO_OK)
+		expect_refusal(&error, memory);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8 *bytes, size_t size)
+{
+	UnitMemory	memory;
+	ByteRange	parts[STACK_PART_END] = {{0}};
+	PyroError	error = {0};
+	StackBlock *block;
+
+	if (size < STACK_BLOCK_HEAD)
+		return 0;
+	unit_memory_init(&memory);
+	split(bytes, size, &memory, parts);
+	memory.max_bytes = MAX_ROW_MEMORY;
+	block = stack_block_open(bytes[0], parts, MAX_MEMORY, &memory.allocator, &error);
+	if (block == NULL)
+		expect_refusal(&error, &memory);
+	else
+	{
+		if (read_rows(block))
+			merge_rows(block);
+		check_tree(block, parts[STACK_TREE], &memory);
+	}
+	unit_memory_free(&memory);
+	return 0;
+}
