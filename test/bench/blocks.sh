@@ -72,23 +72,27 @@ figure 'rebuild a profile, us' '' %.0f "$(best cpu rebuilding)"
 # The same in the server
 #
 
-size_of_life() {
-  calculate "$(cat "${series_files[@]}" | wc -c) / $1"
+# table_figures TITLE LIST LIVE_GOAL FILE_GOAL: what is in table numbered, as a
+# table that is loaded in 12 portions
+table_figures() {
+  local size live bytes
+  bytes=$(xargs -a "$2" -d '\n' cat | wc -c)
+  read -r _ _ size live < <(life life 'at bigint, profile profile' 'SELECT at, profile FROM numbered WHERE true' '')
+  figure "$1, table of 12 portions: gzip / live bytes" "$3" %.1f "$(calculate "$bytes / $live")"
+  figure "$1, table of 12 portions: gzip / file" "$4" %.1f "$(calculate "$bytes / $size")"
+  note "bytes by part: $(sql -c "
+    SELECT string_agg(format('%s %s', part, bytes), ', ' ORDER BY bytes DESC)
+    FROM (SELECT concat_ws(' ', \"column\", part) AS part, sum(stored_bytes) AS bytes
+          FROM pyro.block_parts WHERE relation = 'life'::regclass GROUP BY 1) AS parts")"
 }
-read -r _ _ size live < <(life life 'at bigint, profile profile' "SELECT at, profile FROM numbered WHERE true" '')
-figure 'CPU, table of 12 portions: gzip / live bytes' "$(goal "$series_count" '>= 35')" %.1f "$(size_of_life "$live")"
-figure 'CPU, table of 12 portions: gzip / file' "$(goal "$series_count" '>= 25')" %.1f "$(size_of_life "$size")"
-note "bytes by part: $(sql -c "
-  SELECT string_agg(format('%s %s', part, bytes), ', ' ORDER BY bytes DESC)
-  FROM (SELECT concat_ws(' ', \"column\", part) AS part, sum(stored_bytes) AS bytes
-        FROM pyro.block_parts WHERE relation = 'life'::regclass GROUP BY 1) AS parts")"
+
+table_figures CPU "$work/lists/all" "$(goal "$series_count" '>= 35')" "$(goal "$series_count" '>= 25')"
 sql -c 'DROP TABLE IF EXISTS fresh' -c 'CREATE TABLE fresh (at bigint, profile profile) USING pyro' \
   -c 'INSERT INTO fresh SELECT at, profile FROM numbered'
-samples=$(block_figure cpu samples)
 sql -c 'SELECT cpu_ms()' -c "CALL pyro.compact('fresh')" -c 'SELECT cpu_ms(), peak_memory()' |
   tr '\n' ' ' >"$work/lists/compact"
 figure 'CALL pyro.compact of it all, million samples/s' '' %.2f \
-  "$(awk -v n="$(awk -F '\t' '$1 == "samples" { printf "%.0f", $2; exit }' "$work/lists/blocks.cpu")" '{ print n / ($2 - $1) / 1e3 }' "$work/lists/compact")"
+  "$(awk -v n="$(block_figure cpu samples)" '{ print n / ($2 - $1) / 1e3 }' "$work/lists/compact")"
 note "all that there is to do: reading, deleting and TOAST included; peak memory of the backend $(awk '{ printf "%.0f", $3 }' "$work/lists/compact") MB"
 for ((round = 0; round < rounds; round++)); do
   sql -c "SELECT cost('SELECT count(*) FROM fresh WHERE profile IS NOT NULL'),
@@ -103,7 +107,8 @@ sql -c 'DROP TABLE life, fresh, numbered'
 # Other series: Go heaps, a deploy, a span on each sample, what was recorded
 #
 
-# other_series NAME TITLE BASE KIND PROFILES HITS GOAL
+# other_series NAME TITLE BASE KIND PROFILES HITS GOAL [FILE_GOAL]: the last one, as
+# a table too
 other_series() {
   local folder=$work/series.$1
   mkdir "$folder"
@@ -111,6 +116,14 @@ other_series() {
   find "$folder" -name '*.pb.gz' | sort >"$work/lists/$1"
   measure_blocks "$1" "$work/lists/$1" "$((($5 + 11) / 12))"
   print_blocks "$1" "$2" "$7"
+  if [ $# -gt 7 ]; then
+    write_copy_file <"$work/lists/$1" >"$work/$1.copy"
+    sql -c 'CREATE TABLE loaded (profile profile)' -c "COPY loaded FROM '$work/$1.copy' (FORMAT binary)" \
+      -c 'CREATE TABLE numbered AS SELECT row_number() OVER () AS at, profile FROM loaded'
+    table_figures "$2" "$work/lists/$1" "$7" "$8"
+    sql -c 'DROP TABLE life, loaded, numbered'
+    rm "$work/$1.copy"
+  fi
   rm -r "$folder"
 }
 
@@ -118,7 +131,8 @@ heap_base=$top/test/data/go-allocs.pb.gz
 if [ -n "$corpora" ] && [ -f "$corpora/grafana__pyroscope/testdata-heap" ]; then
   heap_base=$corpora/grafana__pyroscope/testdata-heap
 fi
-other_series heap 'Go heap of 10 processes' "$heap_base" heap "$series_profiles" 800 "$(goal "$series_profiles" '>= 25')"
+other_series heap 'Go heap of 10 processes' "$heap_base" heap "$series_profiles" 800 \
+  "$(goal "$series_profiles" '>= 25')" "$(goal "$series_profiles" '>= 18')"
 note "made from $(basename "$heap_base"); decode and sum up $(best heap 'decoding and summing up') ns a sample, compaction $(block_figure heap 'portions, making') M samples/s"
 other_series deploy 'CPU, another build in the middle' "$base" deploy "$series_profiles" 1000 ''
 other_series spans 'CPU, span_id on each sample' "$base" spans "$((series_profiles / 4))" 1000 ''
