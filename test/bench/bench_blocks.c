@@ -29,7 +29,7 @@
 #define MAX_FILES		20000
 #define MAX_MEMORY		((size_t) 1 << 36)
 #define FRESH_LEVEL		3
-#define ROUNDS			7
+#define ROUNDS			40
 #define CHECK_EVERY		50
 
 static const char *const part_names[STACK_PART_END] = {
@@ -60,7 +60,7 @@ static struct
 static void
 print(const char *name, double figure, const char *unit)
 {
-	printf("%s\t%.4g\t%s\n", name, figure, unit);
+	printf(unit[0] == '\0' ? "%s\t%.0f\t%s\n" : "%s\t%.4g\t%s\n", name, figure, unit);
 }
 
 static void
@@ -418,7 +418,7 @@ measure_reading(const TextBuffer *parts)
 
 	unit_memory_init(&memory);
 	block = open_block(parts, nfiles, &memory);
-	print("keys", block->dictionary.nkeys, "");
+	print("different keys", block->dictionary.nkeys, "");
 	sums = bench_allocate(block->dictionary.nkeys, sizeof(int64));
 	for (uint32 row = 0; row < nfiles; row++)
 		if (block->shapes.shapes[block->heads[row].shape].group == 0)
