@@ -28,6 +28,7 @@
 #ifndef PYRO_STACK_BLOCK_H
 #define PYRO_STACK_BLOCK_H
 
+#include "block/stack_sums.h"
 #include "profile/compression.h"
 #include "profile/profile.h"
 #include "stack/text_buffer.h"
@@ -64,6 +65,7 @@ extern bool stack_builder_add_row(StackBuilder *builder, StackBlock *source,
 								  PyroError *error);
 extern size_t stack_builder_size(const StackBuilder *builder);
 extern bool stack_builder_finish(StackBuilder *builder, const uint32 *order,
+								 const StackRuns *runs,
 								 TextBuffer parts[STACK_PART_END],
 								 PyroError *error);
 

@@ -527,7 +527,7 @@ write_name_tree(Finisher *f)
  */
 bool
 stack_builder_finish(StackBuilder *builder, const uint32 *order,
-					 TextBuffer parts[STACK_PART_END], PyroError *error)
+					 const StackRuns *runs, TextBuffer parts[STACK_PART_END], PyroError *error)
 {
 	Finisher	f = {
 		.builder = builder,.allocator = builder->allocator,.order = order,

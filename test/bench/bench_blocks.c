@@ -169,7 +169,7 @@ build(uint32 first, uint32 last, UnitMemory *memory, TextBuffer *parts, double *
 	for (uint32 i = first; i < last; i++)
 		add_profile(builder, i, add);
 	start = bench_seconds();
-	if (!stack_builder_finish(builder, NULL, parts, &error))
+	if (!stack_builder_finish(builder, NULL, NULL, parts, &error))
 		bench_fail("%s", error.message);
 	*finish += bench_seconds() - start;
 }
@@ -212,7 +212,7 @@ merge(uint32 portion, UnitMemory *memory, TextBuffer *parts)
 		unit_memory_free(&own);
 	}
 	start = bench_seconds();
-	if (!stack_builder_finish(builder, NULL, parts, &error))
+	if (!stack_builder_finish(builder, NULL, NULL, parts, &error))
 		bench_fail("%s", error.message);
 	merging += bench_seconds() - start;
 	print("portions, live bytes", (double) gzip_bytes / fresh, "times smaller than gzip");

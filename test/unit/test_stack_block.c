@@ -80,7 +80,7 @@ build(const Expected *list, uint32 first, uint32 last, const uint32 *order,
 		if (!added)
 			return false;
 	}
-	return stack_builder_finish(builder, order, parts, error);
+	return stack_builder_finish(builder, order, NULL, parts, error);
 }
 
 static StackBlock *
@@ -194,7 +194,7 @@ check_merge(const Expected *list, const char *what)
 			kept.label[kept.n++] = list->label[first + row];
 		}
 	}
-	done = done && stack_builder_finish(builder, NULL, parts, &error) &&
+	done = done && stack_builder_finish(builder, NULL, NULL, parts, &error) &&
 		(merged = open_parts(kept.n, parts, &memory, &error)) != NULL;
 	if (!unit_ok(done, "blocks of %s are merged", what))
 		unit_note("%s", error.message);
@@ -230,7 +230,7 @@ read_damaged(const TextBuffer *parts, uint32 nrows, uint32 *nrefused)
 	memory.max_bytes = (size_t) 64 << 20;
 	block = open_parts(nrows, parts, &memory, &error);
 	if (block == NULL)
-		++*nrefused;
+		++* nrefused;
 	for (uint32 row = 0; block != NULL && row < nrows; row++)
 	{
 		UnitMemory	scratch;
@@ -239,7 +239,7 @@ read_damaged(const TextBuffer *parts, uint32 nrows, uint32 *nrefused)
 		unit_memory_init(&scratch);
 		scratch.max_bytes = (size_t) 64 << 20;
 		if (!stack_block_read(block, row, &scratch.allocator, &profile, &error))
-			++*nrefused;
+			++* nrefused;
 		unit_memory_free(&scratch);
 	}
 	unit_memory_free(&memory);
