@@ -232,7 +232,7 @@ COMMENT ON COLUMN pyro.block_parts.relation IS 'the table';
 COMMENT ON COLUMN pyro.block_parts.block IS 'the first of its virtual pages, as in pyro.blocks';
 COMMENT ON COLUMN pyro.block_parts."column" IS 'the column, or NULL for what belongs to the rows';
 COMMENT ON COLUMN pyro.block_parts.part IS
-	'values, xmins, prior_tids, or of a column of profiles: presence, heads, names, trie, details, keys, values, tree';
+	'values, xmins, prior_tids, or of a column of profiles: presence, heads, names, trie, details, keys, values, tree, sums';
 COMMENT ON COLUMN pyro.block_parts.encoding IS 'raw or zstd';
 COMMENT ON COLUMN pyro.block_parts.raw_bytes IS 'bytes before compression';
 COMMENT ON COLUMN pyro.block_parts.stored_bytes IS 'bytes in the block';

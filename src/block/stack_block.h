@@ -21,6 +21,7 @@
  *	keys		the samples' keys, and
  *	values		their values (sample_rows.h)
  *	tree		the stacks by name (name_tree.h)
+ *	sums		of runs and leading keys (stack_sums.h)
  *
  * Structs are as they are in memory, little-endian; columns are packed arrays
  * (packed_array.h), differences and signed numbers zigzag coded.
@@ -43,6 +44,7 @@ typedef enum StackPart
 	STACK_KEYS,
 	STACK_VALUES,
 	STACK_TREE,
+	STACK_SUMS,
 	STACK_PART_END
 } StackPart;
 

@@ -5,7 +5,9 @@
  *
  *	bench_blocks LIST [PORTION] [LEVEL]
  *
- * LIST names gzip'd pprof files, one a line, in the order of time.  They are
+ * LIST names gzip'd pprof files, one a line, in the order of time; behind a tab
+ * there may be a key, by which the last block is sorted, so that the profiles of
+ * each key are a run.  They are
  * put into blocks of PORTION profiles (0, as it is by default: into one), which
  * are merged into one then.  LEVEL is zstd's for the merged block.
  *
@@ -32,9 +34,15 @@ static const char *const part_names[STACK_PART_END] = {
 	[STACK_KEYS] = "keys",
 	[STACK_VALUES] = "values",
 	[STACK_TREE] = "tree",
+	[STACK_SUMS] = "sums",
 };
 
 static StringRef flats[MAX_FILES];
+static char *keys[MAX_FILES];
+static uint32 order[MAX_FILES];
+static uint32 run_end[MAX_FILES];
+static bool ends_leading[MAX_FILES];
+static StackRuns runs = {.run_end = run_end,.ends_leading = ends_leading};
 static uint32 nfiles = 0;
 static uint64 nsamples = 0;
 static uint64 gzip_bytes = 0;
@@ -64,6 +72,8 @@ load(const char *list)
 		char	   *copy;
 
 		path[strcspn(path, "\n")] = '\0';
+		keys[nfiles] = strdup(path + strcspn(path, "\t"));
+		path[strcspn(path, "\t")] = '\0';
 		bytes = read_whole_file(path, &size);
 		if (bytes == NULL)
 			bench_fail("cannot read \"%s\"", path);
@@ -80,6 +90,31 @@ load(const char *list)
 		free(bytes);
 	}
 	fclose(file);
+}
+
+static int
+compare_files(const void *a, const void *b)
+{
+	uint32		first = *(const uint32 *) a;
+	uint32		second = *(const uint32 *) b;
+	int			difference = strcmp(keys[first], keys[second]);
+
+	return difference != 0 ? difference : first < second ? -1 : 1;
+}
+
+/* Order and runs of all profiles; one leading key is before their keys. */
+static void
+sort_files(void)
+{
+	for (uint32 i = 0; i < nfiles; i++)
+		order[i] = i;
+	qsort(order, nfiles, sizeof(uint32), compare_files);
+	for (uint32 i = 1; i <= nfiles; i++)
+		if (i == nfiles || strcmp(keys[order[i - 1]], keys[order[i]]) != 0)
+		{
+			ends_leading[runs.nruns] = i == nfiles;
+			run_end[runs.nruns++] = i;
+		}
 }
 
 static void
@@ -169,7 +204,8 @@ build(uint32 first, uint32 last, UnitMemory *memory, TextBuffer *parts, double *
 	for (uint32 i = first; i < last; i++)
 		add_profile(builder, i, add);
 	start = bench_seconds();
-	if (!stack_builder_finish(builder, NULL, NULL, parts, &error))
+	if (!stack_builder_finish(builder, last - first == nfiles ? order : NULL,
+							  last - first == nfiles ? &runs : NULL, parts, &error))
 		bench_fail("%s", error.message);
 	*finish += bench_seconds() - start;
 }
@@ -212,7 +248,7 @@ merge(uint32 portion, UnitMemory *memory, TextBuffer *parts)
 		unit_memory_free(&own);
 	}
 	start = bench_seconds();
-	if (!stack_builder_finish(builder, NULL, NULL, parts, &error))
+	if (!stack_builder_finish(builder, order, &runs, parts, &error))
 		bench_fail("%s", error.message);
 	merging += bench_seconds() - start;
 	print("portions, live bytes", (double) gzip_bytes / fresh, "times smaller than gzip");
@@ -221,6 +257,31 @@ merge(uint32 portion, UnitMemory *memory, TextBuffer *parts)
 }
 
 /* ---- reading ---- */
+
+static void
+measure_sums(const TextBuffer *parts, const StackBlock *block, const NameTree *tree,
+			 UnitMemory *memory)
+{
+	double		start = bench_seconds();
+	StackSums	sums;
+	PyroError	error = {0};
+	uint64		nnodes = 0;
+
+	if (!stack_sums_open(byte_range(parts[STACK_SUMS].data, parts[STACK_SUMS].length), nfiles,
+						 tree->nnodes, block->shapes.ngroups, block->shapes.groups, MAX_MEMORY,
+						 &memory->allocator, &sums, &error))
+		bench_fail("%s", error.message);
+	for (uint32 i = 0; i < sums.nruns; i++)
+		for (uint32 k = 0; k < sums.runs[i].nlists; k++)
+			nnodes += sums.runs[i].lists[k].nnodes;
+	for (uint32 i = 0; i < sums.nleading; i++)
+		for (uint32 k = 0; k < sums.leading[i].nlists; k++)
+			nnodes += sums.leading[i].lists[k].nnodes;
+	print("opening the sums", (bench_seconds() - start) * 1e9 / Max(nnodes, 1), "ns a node of a list");
+	print("runs", sums.nruns, "");
+	print("nodes of lists of sums", nnodes, "");
+	print("sums, before compression", (double) parts[STACK_SUMS].length / nsamples, "bytes a sample");
+}
 
 static void
 measure_reading(const TextBuffer *parts, UnitMemory *memory)
@@ -247,6 +308,7 @@ measure_reading(const TextBuffer *parts, UnitMemory *memory)
 						MAX_MEMORY, &memory->allocator, &tree, &error))
 		bench_fail("%s", error.message);
 	print("opening the name tree", (bench_seconds() - start) * 1e9 / tree.nnodes, "ns a node");
+	measure_sums(parts, block, &tree, memory);
 	print("stacks", block->dictionary.nkeys, "");
 	print("nodes of the trie", block->dictionary.stacks.nnodes, "");
 	print("nodes of the name tree", tree.nnodes, "");
@@ -284,6 +346,7 @@ main(int argc, char **argv)
 	if (argc < 2)
 		bench_fail("usage: bench_blocks LIST [PORTION] [LEVEL]");
 	load(argv[1]);
+	sort_files();
 	print("profiles", nfiles, "");
 	print("samples", nsamples, "");
 	print("gzip", (double) gzip_bytes / nsamples, "bytes a sample");
