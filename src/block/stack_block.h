@@ -21,6 +21,7 @@
  *	keys		the samples' keys, and
  *	values		their values (sample_rows.h)
  *	tree		the stacks by name (name_tree.h)
+ *	sums		of runs and leading keys (stack_sums.h)
  *
  * Structs are as they are in memory, little-endian; columns are packed arrays
  * (packed_array.h), differences and signed numbers zigzag coded.
@@ -28,6 +29,7 @@
 #ifndef PYRO_STACK_BLOCK_H
 #define PYRO_STACK_BLOCK_H
 
+#include "block/stack_sums.h"
 #include "profile/compression.h"
 #include "profile/profile.h"
 #include "stack/text_buffer.h"
@@ -42,6 +44,7 @@ typedef enum StackPart
 	STACK_KEYS,
 	STACK_VALUES,
 	STACK_TREE,
+	STACK_SUMS,
 	STACK_PART_END
 } StackPart;
 
@@ -64,6 +67,7 @@ extern bool stack_builder_add_row(StackBuilder *builder, StackBlock *source,
 								  PyroError *error);
 extern size_t stack_builder_size(const StackBuilder *builder);
 extern bool stack_builder_finish(StackBuilder *builder, const uint32 *order,
+								 const StackRuns *runs,
 								 TextBuffer parts[STACK_PART_END],
 								 PyroError *error);
 

@@ -319,6 +319,9 @@ typedef struct Finisher
 	DictionaryMap map;
 	uint32	   *key_map;
 	const uint32 *order;		/* of rows, or NULL */
+	const StackRuns *runs;		/* or NULL: one */
+	NameTree	tree;
+	uint32	   *key_name_node;	/* [key]: where its stack is in the tree */
 	TextBuffer *parts;
 	PyroError  *error;
 } Finisher;
@@ -491,6 +494,34 @@ unpack_row(Finisher *f, uint32 row, uint32 ntypes, RowScratch *scratch)
 			scratch->values[t][i] = scratch->unsorted[t][scratch->entries[i].item];
 }
 
+/* Where the stacks of keys end in the name tree. */
+static bool
+find_keys(Finisher *f)
+{
+	if (!name_tree_find_stacks(&f->tree, &f->sealed.stacks, f->allocator, f->error))
+		return false;
+	f->key_name_node = allocate_or_fail(f->allocator, f->sealed.nkeys, sizeof(uint32), f->error);
+	if (f->key_name_node == NULL)
+		return false;
+	for (uint32 i = 0; i < f->sealed.nkeys; i++)
+		f->key_name_node[i] = f->tree.stack_node[f->sealed.key_node[i]];
+	return true;
+}
+
+/* End the runs that end before a row. */
+static bool
+end_runs(Finisher *f, StackSumsWriter *sums, uint32 row, uint32 *run)
+{
+	const StackRuns *runs = f->runs;
+
+	if (runs == NULL)
+		return row < f->builder->nrows || stack_sums_end_run(sums, true, f->error);
+	for (; *run < runs->nruns && runs->run_end[*run] == row; ++*run)
+		if (!stack_sums_end_run(sums, runs->ends_leading[*run], f->error))
+			return false;
+	return true;
+}
+
 static bool
 write_samples(Finisher *f)
 {
@@ -498,13 +529,19 @@ write_samples(Finisher *f)
 	const ShapeList *list = &builder->shapes;
 	int64	   *key_size = stack_key_sizes(&f->sealed, f->allocator, f->error);
 	SampleRowsWriter *writer;
+	StackSumsWriter *sums;
 	RowScratch	scratch;
+	uint32		run = 0;
 
-	if (key_size == NULL || !row_scratch_init(f, &scratch))
+	if (key_size == NULL || !row_scratch_init(f, &scratch) || !find_keys(f))
 		return false;
 	writer = sample_rows_begin(f->sealed.nkeys, key_size, list->ngroups,
 							   list->groups, f->allocator, f->error);
 	if (writer == NULL)
+		return false;
+	sums = stack_sums_begin(f->tree.nnodes, f->sealed.nkeys, f->key_name_node, list->ngroups,
+							list->groups, f->allocator, f->error);
+	if (sums == NULL)
 		return false;
 	for (uint32 i = 0; i < builder->nrows; i++)
 	{
@@ -514,37 +551,41 @@ write_samples(Finisher *f)
 
 		allocator_poll(f->allocator, i % 64 == 0 ? 0 : 1);
 		unpack_row(f, row, list->groups[group].ntypes, &scratch);
-		if (!sample_rows_add(writer, group, head->period, head->nsamples,
-							 scratch.keys, scratch.values, f->error))
+		if (!end_runs(f, sums, i, &run) ||
+			!sample_rows_add(writer, group, head->period, head->nsamples,
+							 scratch.keys, scratch.values, f->error) ||
+			!stack_sums_add(sums, group, head->nsamples, scratch.keys, scratch.values,
+							f->error))
 			return false;
 	}
-	return sample_rows_finish(writer, &f->parts[STACK_KEYS],
-							  &f->parts[STACK_VALUES], f->error);
+	return end_runs(f, sums, builder->nrows, &run) &&
+		stack_sums_finish(sums, &f->parts[STACK_SUMS], f->error) &&
+		sample_rows_finish(writer, &f->parts[STACK_KEYS],
+						   &f->parts[STACK_VALUES], f->error);
 }
 
 static bool
 write_name_tree(Finisher *f)
 {
-	NameTree	tree;
-
-	return name_tree_build(&f->sealed.stacks, f->allocator, &tree, f->error) &&
-		name_tree_write(&tree, f->allocator, &f->parts[STACK_TREE], f->error);
+	return name_tree_build(&f->sealed.stacks, f->allocator, &f->tree, f->error) &&
+		name_tree_write(&f->tree, f->allocator, &f->parts[STACK_TREE], f->error);
 }
 
 /*
  * Write the parts of the column.
  *
  * order: the rows in the order in which they are to be, or NULL as they came.
+ * runs: of the rows in that order; NULL: they are one.
  * parts: by StackPart; they are initialised here and in the builder's memory.
  * The builder is of no use afterwards.  Returns false with PYRO_LIMIT,
  * PYRO_NO_MEMORY, or PYRO_CORRUPT where rows of a damaged block were added.
  */
 bool
 stack_builder_finish(StackBuilder *builder, const uint32 *order,
-					 TextBuffer parts[STACK_PART_END], PyroError *error)
+					 const StackRuns *runs, TextBuffer parts[STACK_PART_END], PyroError *error)
 {
 	Finisher	f = {
-		.builder = builder,.allocator = builder->allocator,.order = order,
+		.builder = builder,.allocator = builder->allocator,.order = order,.runs = runs,
 		.parts = parts,.error = error
 	};
 
@@ -555,8 +596,8 @@ stack_builder_finish(StackBuilder *builder, const uint32 *order,
 							  builder->allocator, &f.sealed, &f.map,
 							  &f.key_map, error))
 		return false;
-	if (!renumber_shapes(&f) || !write_heads(&f) || !write_dictionary(&f) || !write_samples(&f) ||
-		!write_name_tree(&f))
+	if (!renumber_shapes(&f) || !write_heads(&f) || !write_dictionary(&f) ||
+		!write_name_tree(&f) || !write_samples(&f))
 		return false;
 	for (int part = 0; part < STACK_PART_END; part++)
 		if (parts[part].failed)

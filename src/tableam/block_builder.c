@@ -3,14 +3,16 @@
  *	  Rows to the streams of a block.
  *
  * A builder holds a growing buffer for each column, in which values lie as
- * block_format.h says, and profiles share a dictionary (profile_column.h);
- * finishing a block compresses one column after another and frees it.
+ * block_format.h says, and profiles share a dictionary (profile_column.h).
+ * Finishing a block sorts the rows, and then puts one column after another into
+ * their order, compresses it and frees it.
  * Everything is in a context of the builder's own, which grows to about twice
  * block_builder_memory.
  */
 #include "postgres.h"
 
 #include "access/detoast.h"
+#include "catalog/pg_type.h"
 #include "miscadmin.h"
 #include "utils/expandeddatum.h"
 #include "utils/memutils.h"
@@ -21,6 +23,9 @@
 #include "tableam/block_format.h"
 #include "tableam/block_stream.h"
 #include "tableam/profile_column.h"
+
+/* By default rows are sorted by columns with one value in so many rows, or less. */
+#define FEW_VALUES_ROWS		4
 
 typedef struct GrowingBytes
 {
@@ -50,11 +55,8 @@ struct BlockBuilder
 	int			level;			/* of zstd */
 	int			rows;
 	uint64		raw_size;
-	BlockNumber last_block;
-	OffsetNumber last_offset;
-	TransactionId last_xmin;
-	GrowingBytes tid_blocks;
-	GrowingBytes tid_offsets;
+	const BlockOrder *order;	/* what to sort by; NULL: nothing */
+	GrowingBytes prior_tids;	/* ItemPointerData of each row */
 	GrowingBytes xmins;
 	int			ncolumns;		/* without dropped ones */
 	BuilderColumn columns[FLEXIBLE_ARRAY_MEMBER];
@@ -146,8 +148,7 @@ block_builder_create(TupleDesc desc, MemoryContext parent, int level)
 
 	builder->context = context;
 	builder->level = level;
-	bytes_start(&builder->tid_blocks, 1024);
-	bytes_start(&builder->tid_offsets, 512);
+	bytes_start(&builder->prior_tids, 1024);
 	bytes_start(&builder->xmins, 1024);
 	for (int i = 0; i < desc->natts; i++)
 	{
@@ -293,28 +294,24 @@ add_system_columns(BlockBuilder *builder, ItemPointer prior_tid,
 				   TransactionId xmin)
 {
 	ItemPointerData invalid;
-	BlockNumber block;
-	OffsetNumber offset;
-	uint32		block_delta;
-	uint16		offset_delta;
-	uint32		xmin_delta = xmin - builder->last_xmin;
 
 	if (prior_tid == NULL)
 	{
 		ItemPointerSetInvalid(&invalid);
 		prior_tid = &invalid;
 	}
-	block = ItemPointerGetBlockNumberNoCheck(prior_tid);
-	offset = ItemPointerGetOffsetNumberNoCheck(prior_tid);
-	block_delta = block - builder->last_block;
-	offset_delta = offset - builder->last_offset;
-	bytes_append(&builder->tid_blocks, &block_delta, sizeof(block_delta));
-	bytes_append(&builder->tid_offsets, &offset_delta, sizeof(offset_delta));
-	bytes_append(&builder->xmins, &xmin_delta, sizeof(xmin_delta));
-	builder->last_block = block;
-	builder->last_offset = offset;
-	builder->last_xmin = xmin;
-	builder->raw_size += PRIOR_TID_SIZE + sizeof(xmin_delta);
+	bytes_append(&builder->prior_tids, prior_tid, sizeof(ItemPointerData));
+	bytes_append(&builder->xmins, &xmin, sizeof(xmin));
+	builder->raw_size += PRIOR_TID_SIZE + sizeof(xmin);
+}
+
+/*
+ * Sort the rows when the block is finished; order must live until then.
+ */
+void
+block_builder_set_order(BlockBuilder *builder, const BlockOrder *order)
+{
+	builder->order = order;
 }
 
 /*
@@ -369,8 +366,7 @@ block_builder_rows(const BlockBuilder *builder)
 uint64
 block_builder_memory(const BlockBuilder *builder)
 {
-	uint64		size = builder->tid_blocks.size + builder->tid_offsets.size +
-	builder->xmins.size;
+	uint64		size = builder->prior_tids.size + builder->xmins.size;
 
 	for (int i = 0; i < builder->ncolumns; i++)
 	{
@@ -392,6 +388,186 @@ block_builder_raw_size(const BlockBuilder *builder)
 {
 	return builder->raw_size;
 }
+
+/* ---- the order of rows ---- */
+
+/* A column's values by row; they point into its buffer. */
+typedef struct ColumnValues
+{
+	Datum	   *values;			/* NULL for profiles */
+	bool	   *isnull;
+} ColumnValues;
+
+/* The value at a place in the buffer, behind which the place then is. */
+static Datum
+take_value(const BuilderColumn *column, char **position)
+{
+	Datum		value;
+
+	if (column->attlen == -1 && !VARATT_IS_1B(*position))
+		*position = (char *) att_align_nominal((uintptr_t) *position, column->attalign);
+	value = fetch_att(*position, column->attbyval, column->attlen);
+	if (column->attlen > 0)
+		*position += column->stride;
+	else if (column->attlen == -1)
+		*position += VARSIZE_ANY(*position);
+	else
+		*position += strlen(*position) + 1;
+	return value;
+}
+
+static ColumnValues
+column_values(const BuilderColumn *column, int rows)
+{
+	ColumnValues result = {0};
+	char	   *position = column->values.bytes + sizeof(ColumnHeader);
+
+	result.isnull = palloc_extended(Max(rows, 1), MCXT_ALLOC_HUGE);
+	for (int row = 0; row < rows; row++)
+		result.isnull[row] = column->presence.size > 0 &&
+			(column->presence.bytes[row / 8] >> row % 8 & 1) == 0;
+	if (column->profiles != NULL)
+		return result;
+	result.values = palloc_extended(Max(rows, 1) * sizeof(Datum), MCXT_ALLOC_HUGE);
+	for (int row = 0; row < rows; row++)
+		result.values[row] = result.isnull[row] ? (Datum) 0 : take_value(column, &position);
+	Assert(position == column->values.bytes + column->values.size);
+	return result;
+}
+
+static void
+column_values_free(ColumnValues *values)
+{
+	if (values->values != NULL)
+		pfree(values->values);
+	if (values->isnull != NULL)
+		pfree(values->isnull);
+}
+
+/* Write a column anew, with its rows in another order. */
+static void
+reorder_column(BlockBuilder *builder, BuilderColumn *column, const uint32 *order,
+			   const ColumnValues *from)
+{
+	BuilderColumn old = *column;
+	MemoryContext before = MemoryContextSwitchTo(builder->context);
+
+	bytes_start(&column->values, old.values.size + MAXIMUM_ALIGNOF);
+	bytes_append(&column->values, old.values.bytes, sizeof(ColumnHeader));
+	bytes_start(&column->presence, 64);
+	column->nvalues = 0;
+	for (int i = 0; i < builder->rows; i++)
+	{
+		bool		null = from->isnull[order[i]];
+
+		if (null || column->presence.size > 0)
+			add_presence(column, i, !null);
+		if (null)
+			continue;
+		if (column->profiles == NULL)
+			add_value(column, from->values[order[i]]);
+		else
+			column->nvalues++;
+	}
+	Assert(column->nvalues == old.nvalues);
+	bytes_free(&old.values);
+	bytes_free(&old.presence);
+	MemoryContextSwitchTo(before);
+}
+
+static bool
+rank_column(const BlockBuilder *builder, const BuilderColumn *column, uint32 max_distinct,
+			OrderKey *key)
+{
+	ColumnValues values = column_values(column, builder->rows);
+	OrderValues order_values = {
+		.type = column->type,.attlen = column->attlen,.attbyval = column->attbyval,
+		.values = values.values,.isnull = values.isnull
+	};
+	bool		ranked = order_rank_values(&order_values, builder->rows, max_distinct, key);
+
+	key->attnum = column->attnum;
+	column_values_free(&values);
+	return ranked;
+}
+
+static int
+compare_distinct(const void *a, const void *b)
+{
+	const OrderKey *first = a;
+	const OrderKey *second = b;
+
+	if (first->ndistinct != second->ndistinct)
+		return first->ndistinct < second->ndistinct ? -1 : 1;
+	return first->attnum < second->attnum ? -1 : 1;
+}
+
+/*
+ * The columns of few values, fewest first, and then the first time; none if
+ * there are no profiles.
+ */
+static int
+default_keys(const BlockBuilder *builder, OrderKey *keys)
+{
+	const BuilderColumn *time = NULL;
+	bool		has_profiles = false;
+	int			count = 0;
+
+	for (int i = 0; i < builder->ncolumns; i++)
+		has_profiles |= builder->columns[i].profiles != NULL;
+	for (int i = 0; has_profiles && i < builder->ncolumns; i++)
+	{
+		const BuilderColumn *column = &builder->columns[i];
+
+		if (time == NULL && column->type == TIMESTAMPTZOID)
+			time = column;
+		if (order_is_by_few_values(column->type) &&
+			rank_column(builder, column, builder->rows / FEW_VALUES_ROWS, &keys[count]))
+			count++;
+	}
+	qsort(keys, count, sizeof(OrderKey), compare_distinct);
+	if (time != NULL && rank_column(builder, time, PG_UINT32_MAX, &keys[count]))
+		count++;
+	return count;
+}
+
+/* The columns that were asked for, those that still are there. */
+static int
+wanted_keys(const BlockBuilder *builder, OrderKey *keys)
+{
+	int			count = 0;
+
+	for (int k = 0; k < builder->order->count; k++)
+		for (int i = 0; i < builder->ncolumns; i++)
+		{
+			const BuilderColumn *column = &builder->columns[i];
+
+			if (column->attnum == builder->order->columns[k] && column->profiles == NULL &&
+				count < builder->ncolumns &&
+				rank_column(builder, column, PG_UINT32_MAX, &keys[count]))
+				count++;
+		}
+	return count;
+}
+
+static RowOrder
+sort_rows(const BlockBuilder *builder)
+{
+	OrderKey   *keys = palloc(Max(builder->ncolumns, 1) * sizeof(OrderKey));
+	int			count = 0;
+	RowOrder	order;
+
+	if (builder->order != NULL)
+		count = builder->order->by_default ? default_keys(builder, keys) :
+			wanted_keys(builder, keys);
+	order = order_rows(keys, count, builder->rows);
+	for (int k = 0; k < count; k++)
+		pfree(keys[k].rank);
+	pfree(keys);
+	return order;
+}
+
+/* ---- finishing ---- */
 
 static BlockZone
 column_zone(const BlockBuilder *builder, const BuilderColumn *column)
@@ -427,14 +603,49 @@ finish_column(const BlockBuilder *builder, BuilderColumn *column,
 	bytes_free(&column->presence);
 }
 
+/*
+ * The runs of a column of profiles, and the order of these: rows that are NULL
+ * have none.  profile_order is NULL where the profiles stay as they came.
+ */
+static StackRuns
+runs_of_profiles(const BuilderColumn *column, const bool *isnull, int rows,
+				 const RowOrder *order, uint32 **profile_order)
+{
+	uint32	   *number = palloc_extended(Max(rows, 1) * sizeof(uint32), MCXT_ALLOC_HUGE);
+	uint32	   *end = palloc_extended(Max(order->nruns, 1) * sizeof(uint32), MCXT_ALLOC_HUGE);
+	StackRuns	runs = {.nruns = order->nruns,.run_end = end,.ends_leading = order->ends_leading};
+	uint32		count = 0;
+	uint32		run = 0;
+
+	for (int row = 0; row < rows; row++)
+		if (!isnull[row])
+			number[row] = count++;
+	Assert(count == column->nvalues);
+	*profile_order = order->row == NULL ? NULL :
+		palloc_extended(Max(count, 1) * sizeof(uint32), MCXT_ALLOC_HUGE);
+	count = 0;
+	for (int i = 0; i < rows; i++)
+	{
+		uint32		row = order->row == NULL ? i : order->row[i];
+
+		if (!isnull[row] && order->row != NULL)
+			(*profile_order)[count] = number[row];
+		count += !isnull[row];
+		if (i + 1 == order->run_end[run])
+			end[run++] = count;
+	}
+	pfree(number);
+	return runs;
+}
+
 /* The parts of a column of profiles; where the next stream goes. */
 static BlockStream *
-finish_profiles(const BlockBuilder *builder, BuilderColumn *column,
-				PayloadBuffer *payload, BlockStream *stream)
+finish_profiles(const BlockBuilder *builder, BuilderColumn *column, const uint32 *order,
+				const StackRuns *runs, PayloadBuffer *payload, BlockStream *stream)
 {
 	TextBuffer	parts[STACK_PART_END];
 
-	profile_column_finish(column->profiles, parts);
+	profile_column_finish(column->profiles, order, runs, parts);
 	for (int part = STACK_HEADS; part < STACK_PART_END; part++)
 	{
 		stream->attnum = column->attnum;
@@ -446,21 +657,72 @@ finish_profiles(const BlockBuilder *builder, BuilderColumn *column,
 	return stream;
 }
 
-static void
-finish_system_columns(BlockBuilder *builder, PayloadBuffer *payload,
-					  BlockStream *streams)
+/*
+ * Put a column into the order of rows, compress it and free it; where the next
+ * stream goes.
+ */
+static BlockStream *
+write_column(BlockBuilder *builder, BuilderColumn *column, const RowOrder *order,
+			 BlockZone *zone, PayloadBuffer *payload, BlockStream *stream)
 {
+	ColumnValues values = {0};
+	uint32	   *profile_order = NULL;
+	StackRuns	runs;
+
+	if (order->row != NULL || column->profiles != NULL)
+		values = column_values(column, builder->rows);
+	if (column->profiles != NULL)
+		runs = runs_of_profiles(column, values.isnull, builder->rows, order, &profile_order);
+	if (order->row != NULL)
+		reorder_column(builder, column, order->row, &values);
+	column_values_free(&values);
+	*zone = column_zone(builder, column);
+	finish_column(builder, column, payload, stream++);
+	if (column->profiles != NULL)
+		stream = finish_profiles(builder, column, profile_order, &runs, payload, stream);
+	return stream;
+}
+
+/* Both are delta coded in the order of rows. */
+static void
+finish_system_columns(BlockBuilder *builder, const uint32 *order,
+					  PayloadBuffer *payload, BlockStream *streams)
+{
+	int			rows = builder->rows;
+	const ItemPointerData *tids = (ItemPointerData *) builder->prior_tids.bytes;
+	const TransactionId *xmins = (TransactionId *) builder->xmins.bytes;
+	uint32	   *differences = palloc_extended(Max(rows, 1) * (sizeof(uint32) + sizeof(uint16)),
+											  MCXT_ALLOC_HUGE);
+	uint16	   *offset_differences = (uint16 *) (differences + rows);
+	TransactionId last_xmin = 0;
+	BlockNumber last_block = 0;
+	OffsetNumber last_offset = 0;
+
+	for (int i = 0; i < rows; i++)
+	{
+		TransactionId xmin = xmins[order == NULL ? i : order[i]];
+
+		differences[i] = xmin - last_xmin;
+		last_xmin = xmin;
+	}
 	streams[0].attnum = BLOCK_XMINS;
-	payload_append(payload,
-				   byte_range(builder->xmins.bytes, builder->xmins.size),
+	payload_append(payload, byte_range(differences, rows * sizeof(uint32)),
 				   builder->level, &streams[0]);
-	bytes_append(&builder->tid_blocks, builder->tid_offsets.bytes,
-				 builder->tid_offsets.size);
+	for (int i = 0; i < rows; i++)
+	{
+		const ItemPointerData *tid = &tids[order == NULL ? i : order[i]];
+		BlockNumber block = ItemPointerGetBlockNumberNoCheck(tid);
+		OffsetNumber offset = ItemPointerGetOffsetNumberNoCheck(tid);
+
+		differences[i] = block - last_block;
+		offset_differences[i] = offset - last_offset;
+		last_block = block;
+		last_offset = offset;
+	}
 	streams[1].attnum = BLOCK_PRIOR_TIDS;
-	payload_append(payload,
-				   byte_range(builder->tid_blocks.bytes,
-							  builder->tid_blocks.size),
+	payload_append(payload, byte_range(differences, rows * PRIOR_TID_SIZE),
 				   builder->level, &streams[1]);
+	pfree(differences);
 }
 
 static int
@@ -475,7 +737,7 @@ count_streams(const BlockBuilder *builder)
 }
 
 /*
- * Compress what was added into a block.
+ * Sort what was added and compress it into a block.
  *
  * Everything in the result is palloc'd in the current context.  The builder
  * can only be freed afterwards.  Raises ERRCODE_PROGRAM_LIMIT_EXCEEDED where
@@ -488,18 +750,15 @@ block_builder_finish(BlockBuilder *builder)
 	BlockZone  *zones = palloc(Max(builder->ncolumns, 1) * sizeof(BlockZone));
 	PayloadBuffer payload;
 	BlockStream *stream;
+	RowOrder	order = sort_rows(builder);
 
 	built.layout = block_layout_create(builder->rows, count_streams(builder));
 	stream = &built.layout->streams[2];
 	payload_start(&payload);
-	finish_system_columns(builder, &payload, built.layout->streams);
+	finish_system_columns(builder, order.row, &payload, built.layout->streams);
 	for (int i = 0; i < builder->ncolumns; i++)
-	{
-		zones[i] = column_zone(builder, &builder->columns[i]);
-		finish_column(builder, &builder->columns[i], &payload, stream++);
-		if (builder->columns[i].profiles != NULL)
-			stream = finish_profiles(builder, &builder->columns[i], &payload, stream);
-	}
+		stream = write_column(builder, &builder->columns[i], &order, &zones[i], &payload,
+							  stream);
 	built.payload = payload_finish(&payload);
 	built.zones = block_zones_to_bytea(zones, builder->ncolumns);
 	pfree(zones);

@@ -9,6 +9,7 @@
 #include "storage/itemptr.h"
 
 #include "tableam/block_layout.h"
+#include "tableam/block_order.h"
 #include "tableam/block_zones.h"
 
 typedef struct BlockBuilder BlockBuilder;
@@ -35,6 +36,8 @@ typedef struct BlockColumn
 
 extern BlockBuilder *block_builder_create(TupleDesc desc,
 										  MemoryContext parent, int level);
+extern void block_builder_set_order(BlockBuilder *builder,
+									const BlockOrder *order);
 extern void block_builder_add(BlockBuilder *builder, const Datum *values,
 							  const bool *isnull, ItemPointer prior_tid,
 							  TransactionId xmin);

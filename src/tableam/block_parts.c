@@ -32,6 +32,7 @@ part_name(const BlockLayout *layout, const BlockStream *stream)
 		[STACK_KEYS] = "keys",
 		[STACK_VALUES] = "values",
 		[STACK_TREE] = "tree",
+		[STACK_SUMS] = "sums",
 	};
 
 	if (stream->attnum == BLOCK_XMINS)

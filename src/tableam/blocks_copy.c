@@ -14,6 +14,7 @@
 #include "utils/memutils.h"
 
 #include "compat.h"
+#include "tableam/block_order.h"
 #include "tableam/block_row.h"
 #include "tableam/block_tid.h"
 #include "tableam/payload.h"
@@ -81,6 +82,7 @@ encode_rows(const BlocksCopy *copy, const BlockEntry *old, BlockEntry *entry,
 	BlockPin   *pin = block_pin_create();
 	BuiltBlock	built;
 
+	block_builder_set_order(builder, block_order_of_table(rel));
 	block_pin_set(pin, old);
 	for (int row = 0; row < old->rows; row++)
 	{

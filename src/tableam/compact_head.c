@@ -22,6 +22,7 @@
 #include "utils/snapmgr.h"
 
 #include "compat.h"
+#include "tableam/block_order.h"
 #include "tableam/block_tid.h"
 #include "tableam/compaction.h"
 #include "tableam/heap_forward.h"
@@ -178,6 +179,7 @@ compact_portion(Compaction *compaction, BlockNumber *first_page)
 		BlockBuilder *builder = block_builder_create(RelationGetDescr(compaction->rel), context,
 													 COMPRESSION_LEVEL);
 
+		block_builder_set_order(builder, block_order_of_table(compaction->rel));
 		*first_page = move_rows(compaction->rel, *first_page, builder);
 		if (block_builder_rows(builder) > 0)
 			compaction_add_block(compaction, builder);

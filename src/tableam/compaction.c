@@ -29,6 +29,7 @@
 #include "tableam/compaction.h"
 #include "tableam/index_entries.h"
 #include "tableam/payload.h"
+#include "tableam/policy.h"
 #include "tableam/rewrite.h"
 #include "tableam/tableam.h"
 
@@ -243,6 +244,7 @@ pyro_compact(PG_FUNCTION_ARGS)
 	/* its memory outlives the transactions */
 	SPI_connect_ext(SPI_OPT_NONATOMIC);
 	storage_sweep();
+	policy_sweep();
 
 	/* no snapshot, for whose end the holder of a lock on the table may wait */
 	begin_transaction();

@@ -1,7 +1,7 @@
 /*
  * drop.c
- *	  Blocks of dropped tables: what the directory says of them goes in the same
- *	  transaction as the table.
+ *	  Dropped tables: what the directory says of their blocks, and their
+ *	  policies, go in the same transaction as the table.
  *
  * A hook sees every file that a table loses by DROP, also the old one of a
  * rewrite, which its transient table has in the end.  A session that has not
@@ -22,6 +22,7 @@
 #include "compat.h"
 #include "pyro_ext.h"
 #include "tableam/drop.h"
+#include "tableam/policy.h"
 #include "tableam/relation_rows.h"
 #include "tableam/storage.h"
 
@@ -63,9 +64,12 @@ on_object_access(ObjectAccessType access, Oid class_id, Oid object_id, int sub_i
 
 	if (previous_hook)
 		previous_hook(access, class_id, object_id, sub_id, arg);
-	if (access == OAT_DROP && class_id == RelationRelationId && sub_id == 0 &&
-		find_file(object_id, &reltablespace, &relfilenumber) && own_tables_complete())
+	if (access != OAT_DROP || class_id != RelationRelationId || sub_id != 0)
+		return;
+	if (find_file(object_id, &reltablespace, &relfilenumber) && own_tables_complete())
 		storage_delete_file(reltablespace, relfilenumber);
+	if (policy_is_possible(object_id) && own_tables_complete())
+		policy_delete(object_id);
 }
 
 void
@@ -85,7 +89,10 @@ pyro_forget_dropped(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_E_R_I_E_EVENT_TRIGGER_PROTOCOL_VIOLATED),
 				 errmsg("pyro.forget_dropped must be called by an event trigger")));
 	if (missed_drops && own_tables_complete())
+	{
 		storage_sweep();
+		policy_sweep();
+	}
 	missed_drops = false;
 	PG_RETURN_NULL();
 }

@@ -17,6 +17,7 @@
 
 #include "block/stack_block.h"
 #include "compat.h"
+#include "tableam/block_order.h"
 #include "tableam/block_row.h"
 #include "tableam/block_tid.h"
 #include "tableam/compaction.h"
@@ -204,6 +205,7 @@ merge_blocks(Compaction *compaction, const int64 *first_vpages, int count)
 												 CurrentMemoryContext, COMPRESSION_LEVEL);
 	int			merged = 0;
 
+	block_builder_set_order(builder, block_order_of_table(compaction->rel));
 	for (int i = 0; i < count; i++)
 	{
 		BlockEntry *entry = directory_find(compaction->storage.id, first_vpages[i], NULL);

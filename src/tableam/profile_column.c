@@ -52,11 +52,12 @@ profile_column_builder_size(const ProfileColumnBuilder *builder)
 }
 
 void
-profile_column_finish(ProfileColumnBuilder *builder, TextBuffer *parts)
+profile_column_finish(ProfileColumnBuilder *builder, const uint32 *order,
+					  const StackRuns *runs, TextBuffer *parts)
 {
 	PyroError	error;
 
-	pyro_check(stack_builder_finish(builder->stacks, NULL, parts, &error), &error);
+	pyro_check(stack_builder_finish(builder->stacks, order, runs, parts, &error), &error);
 	MemoryContextDelete(builder->scratch_context);
 }
 

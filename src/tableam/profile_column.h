@@ -30,8 +30,12 @@ Size		profile_column_add(ProfileColumnBuilder *builder, Datum profile);
 /* The bytes that the builder holds. */
 Size		profile_column_builder_size(const ProfileColumnBuilder *builder);
 
-/* Make the parts, by StackPart, in the builder's memory. */
-void		profile_column_finish(ProfileColumnBuilder *builder, TextBuffer *parts);
+/*
+ * Make the parts, by StackPart, in the builder's memory; order and runs are as
+ * for stack_builder_finish.
+ */
+void		profile_column_finish(ProfileColumnBuilder *builder, const uint32 *order,
+								  const StackRuns *runs, TextBuffer *parts);
 
 /* Does the block have the column in this form? */
 bool		profile_column_is_stored(const BlockLayout *layout, AttrNumber attnum);

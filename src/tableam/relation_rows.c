@@ -27,6 +27,7 @@ static const char *const table_names[] = {
 	[OWN_STORAGE] = "storage",
 	[OWN_BLOCK] = "block",
 	[OWN_BLOCK_DELETE] = "block_delete",
+	[OWN_POLICY] = "policy",
 };
 
 Relation

@@ -2,7 +2,8 @@
  * relation_rows.h
  *	  The extension's own tables in schema pyro, and how their rows are written.
  *
- * They are materialized views in name, since only these are left out of
+ * But for the policies, which users set and dumps keep, they are materialized
+ * views in name, since only these are left out of
  * publications FOR ALL TABLES, whose subscribers would copy the rows; nothing
  * else about them is.  Rows are written with HEAP_INSERT_NO_LOGICAL.  A changed
  * row is a deleted and an inserted one, since an update would be decoded.
@@ -18,7 +19,8 @@ typedef enum OwnTable
 {
 	OWN_STORAGE,
 	OWN_BLOCK,
-	OWN_BLOCK_DELETE
+	OWN_BLOCK_DELETE,
+	OWN_POLICY
 } OwnTable;
 
 /*

@@ -5,8 +5,9 @@
  *
  *	bench_blocks LIST [PORTION] [LEVEL]
  *
- * LIST names pprof files, one a line, in the order of time.  They are put into
- * blocks of PORTION profiles (0, as it is by default: into one), which are
+ * LIST names pprof files, one a line, in the order of time; behind a tab there
+ * may be a key, by which the last block is sorted, so that the profiles of each
+ * key are a run.  They are put into blocks of PORTION profiles (0, as it is by default: into one), which are
  * merged into one then.  LEVEL is zstd's for the last block.
  *
  * Prints lines "name TAB figure TAB unit", for parts also "TAB bytes".  Times
@@ -40,9 +41,15 @@ static const char *const part_names[STACK_PART_END] = {
 	[STACK_KEYS] = "keys",
 	[STACK_VALUES] = "values",
 	[STACK_TREE] = "tree",
+	[STACK_SUMS] = "sums",
 };
 
 static StringRef flats[MAX_FILES];
+static char *keys[MAX_FILES];
+static uint32 order[MAX_FILES];
+static uint32 run_end[MAX_FILES];
+static bool ends_leading[MAX_FILES];
+static StackRuns runs = {.run_end = run_end,.ends_leading = ends_leading};
 static uint32 nfiles = 0;
 static uint64 nsamples = 0;
 static uint64 gzip_bytes = 0;
@@ -82,6 +89,8 @@ load(const char *list)
 		char	   *copy;
 
 		path[strcspn(path, "\n")] = '\0';
+		keys[nfiles] = strdup(path + strcspn(path, "\t"));
+		path[strcspn(path, "\t")] = '\0';
 		bytes = read_whole_file(path, &size);
 		if (bytes == NULL)
 			bench_fail("cannot read \"%s\"", path);
@@ -98,6 +107,31 @@ load(const char *list)
 		free(bytes);
 	}
 	fclose(file);
+}
+
+static int
+compare_files(const void *a, const void *b)
+{
+	uint32		first = *(const uint32 *) a;
+	uint32		second = *(const uint32 *) b;
+	int			difference = strcmp(keys[first], keys[second]);
+
+	return difference != 0 ? difference : first < second ? -1 : 1;
+}
+
+/* Order and runs of all profiles; one leading key is before their keys. */
+static void
+sort_files(void)
+{
+	for (uint32 i = 0; i < nfiles; i++)
+		order[i] = i;
+	qsort(order, nfiles, sizeof(uint32), compare_files);
+	for (uint32 i = 1; i <= nfiles; i++)
+		if (i == nfiles || strcmp(keys[order[i - 1]], keys[order[i]]) != 0)
+		{
+			ends_leading[runs.nruns] = i == nfiles;
+			run_end[runs.nruns++] = i;
+		}
 }
 
 static void
@@ -189,7 +223,8 @@ build(uint32 first, uint32 last, UnitMemory *memory, TextBuffer *parts)
 	for (uint32 i = first; i < last; i++)
 		add_profile(builder, i);
 	start = bench_seconds();
-	if (!stack_builder_finish(builder, NULL, parts, &error))
+	if (!stack_builder_finish(builder, last - first == nfiles ? order : NULL,
+							  last - first == nfiles ? &runs : NULL, parts, &error))
 		bench_fail("%s", error.message);
 	spent.finish += bench_seconds() - start;
 }
@@ -246,7 +281,7 @@ build_portions(uint32 portion, UnitMemory *memory, TextBuffer *parts)
 	}
 	making = spent.add + spent.finish + spent.compress;
 	start = bench_seconds();
-	if (!stack_builder_finish(builder, NULL, parts, &error))
+	if (!stack_builder_finish(builder, order, &runs, parts, &error))
 		bench_fail("%s", error.message);
 	spent.merge += bench_seconds() - start;
 	print("portions, times smaller", (double) gzip_bytes / fresh, "than gzip");
@@ -398,9 +433,9 @@ check_row(StackBlock *block, uint32 row, double *seconds)
 	*seconds += bench_seconds() - start;
 	if (!write_flat(&profile, false, &memory, &flat, &error))
 		bench_fail("%s", error.message);
-	if (flat.length != flats[row].length ||
-		memcmp(flat.data, flats[row].data, flat.length) != 0)
-		bench_fail("profile %u does not come back as it went in", row);
+	if (flat.length != flats[order[row]].length ||
+		memcmp(flat.data, flats[order[row]].data, flat.length) != 0)
+		bench_fail("profile %u does not come back as it went in", order[row]);
 	unit_memory_free(&memory);
 }
 
@@ -457,6 +492,7 @@ main(int argc, char **argv)
 	load(argv[1]);
 	if (nsamples == 0)
 		bench_fail("\"%s\" names no samples", argv[1]);
+	sort_files();
 	print("profiles", nfiles, "");
 	print("samples", nsamples, "");
 	printf("gzip\t%.4g\tbytes a sample\t" UINT64_FORMAT "\n",

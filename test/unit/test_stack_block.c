@@ -1,14 +1,17 @@
 /*
  * test_stack_block.c
  *	  Profiles come back from a block as they went in: byte for byte, in any
- *	  order, and once more after blocks were merged; a damaged block is an error.
+ *	  order, and once more after blocks were merged; sums of runs are those of
+ *	  their rows; a damaged block is an error.
  *
  * Over test/data, the corpora where these are, and random profiles with odd
  * features.
  */
 #include "postgres_fe.h"
 
+#include "block/name_tree.h"
 #include "block/stack_block.h"
+#include "block/stack_block_internal.h"
 
 #include "profile_check.h"
 
@@ -60,7 +63,7 @@ forget(Expected *list)
 /* A block of the expected profiles from first to last, as parts. */
 static bool
 build(const Expected *list, uint32 first, uint32 last, const uint32 *order,
-	  UnitMemory *memory, TextBuffer *parts, PyroError *error)
+	  const StackRuns *runs, UnitMemory *memory, TextBuffer *parts, PyroError *error)
 {
 	StackBuilder *builder = stack_builder_create(&memory->allocator, error);
 
@@ -80,7 +83,7 @@ build(const Expected *list, uint32 first, uint32 last, const uint32 *order,
 		if (!added)
 			return false;
 	}
-	return stack_builder_finish(builder, order, parts, error);
+	return stack_builder_finish(builder, order, runs, parts, error);
 }
 
 static StackBlock *
@@ -133,7 +136,113 @@ check_rows(StackBlock *block, const Expected *list, uint32 first, uint32 n,
 	return nwrong;
 }
 
-/* All in one block, in an order of its own. */
+/* ---- sums ---- */
+
+/* What the rows of a group among these add up to. */
+static bool
+sum_rows(StackBlock *block, const NameTree *tree, const StackSumsSet *set, uint32 group,
+		 uint32 type, int128 *sums, UnitMemory *memory, PyroError *error)
+{
+	memset(sums, 0, tree->nnodes * sizeof(int128));
+	for (uint32 row = set->first_row; row < set->first_row + set->row_count; row++)
+	{
+		const StackHead *head = &block->heads[row];
+		uint32	   *keys;
+		int64	  **values;
+
+		if (block->shapes.shapes[head->shape].group != group)
+			continue;
+		if (!stack_block_samples(block, row, &memory->allocator, &keys, &values, error))
+			return false;
+		for (uint32 i = 0; i < head->nsamples; i++)
+			sums[tree->stack_node[block->dictionary.key_node[keys[i]]]] += values[type][i];
+	}
+	return true;
+}
+
+/* The sums of a list that are not those of its rows. */
+static uint32
+check_list(StackBlock *block, const NameTree *tree, const StackSumsSet *set,
+		   const StackSumsList *list, uint32 *nknown)
+{
+	UnitMemory	memory;
+	PyroError	error = {0};
+	uint32		nwrong = 0;
+	int128	   *sums;
+
+	unit_memory_init(&memory);
+	sums = allocate_array(&memory.allocator, tree->nnodes, sizeof(int128));
+	for (uint32 t = 0; t < block->shapes.groups[list->group].ntypes; t++)
+	{
+		if (list->values[t] == NULL)
+			continue;
+		if (!sum_rows(block, tree, set, list->group, t, sums, &memory, &error))
+			nwrong++;
+		for (uint32 i = 0; i < list->nnodes; i++)
+		{
+			nwrong += sums[list->nodes[i]] != list->values[t][i];
+			sums[list->nodes[i]] = 0;
+		}
+		for (uint32 node = 0; node < tree->nnodes; node++)
+			nwrong += sums[node] != 0;
+		++*nknown;
+	}
+	unit_memory_free(&memory);
+	return nwrong;
+}
+
+static void
+check_sums(StackBlock *block, const TextBuffer *parts, const StackRuns *runs, const char *what)
+{
+	UnitMemory	memory;
+	PyroError	error = {0};
+	NameTree	tree;
+	StackSums	sums = {0};
+	uint32		nknown = 0;
+	uint32		nwrong = 0;
+
+	unit_memory_init(&memory);
+	if (!name_tree_read(byte_range(parts[STACK_TREE].data, parts[STACK_TREE].length), MAX_MEMORY,
+						&memory.allocator, &tree, &error) ||
+		!name_tree_find_stacks(&tree, &block->dictionary.stacks, &memory.allocator, &error) ||
+		!stack_sums_open(byte_range(parts[STACK_SUMS].data, parts[STACK_SUMS].length),
+						 block->nrows, tree.nnodes, block->shapes.ngroups, block->shapes.groups,
+						 MAX_MEMORY, &memory.allocator, &sums, &error))
+	{
+		unit_note("%s", error.message);
+		nwrong++;
+	}
+	for (uint32 i = 0; i < sums.nruns + sums.nleading; i++)
+	{
+		const StackSumsSet *set = i < sums.nruns ? &sums.runs[i] :
+		&sums.leading[i - sums.nruns];
+
+		for (uint32 k = 0; k < set->nlists; k++)
+			nwrong += check_list(block, &tree, set, &set->lists[k], &nknown);
+	}
+	for (uint32 i = 0; i < sums.nruns; i++)
+		nwrong += sums.runs[i].first_row + sums.runs[i].row_count != runs->run_end[i];
+	unit_ok(nwrong == 0 && sums.nruns == runs->nruns, "%u lists of sums of %s are right",
+			nknown, what);
+	unit_memory_free(&memory);
+}
+
+/* Runs of one row, two rows and so on; every third one ends a leading key. */
+static StackRuns
+make_runs(uint32 nrows, uint32 *run_end, bool *ends_leading)
+{
+	StackRuns	runs = {.run_end = run_end,.ends_leading = ends_leading};
+
+	for (uint32 row = 0; row < nrows; runs.nruns++)
+	{
+		row = Min(row + runs.nruns + 1, nrows);
+		run_end[runs.nruns] = row;
+		ends_leading[runs.nruns] = runs.nruns % 3 == 2;
+	}
+	return runs;
+}
+
+/* All in one block, in an order and with runs of its own. */
 static void
 check_block(const Expected *list, const char *what)
 {
@@ -142,21 +251,27 @@ check_block(const Expected *list, const char *what)
 	TextBuffer	parts[STACK_PART_END];
 	StackBlock *block;
 	uint32		order[MAX_PROFILES];
+	uint32		run_end[MAX_PROFILES];
+	bool		ends_leading[MAX_PROFILES];
+	StackRuns	runs = make_runs(list->n, run_end, ends_leading);
 
 	unit_memory_init(&memory);
 	for (uint32 i = 0; i < list->n; i++)
 		order[i] = (i * 7 + 3) % list->n;
 	for (uint32 i = 0; list->n % 7 == 0 && i < list->n; i++)
 		order[i] = list->n - 1 - i;
-	if (!build(list, 0, list->n, order, &memory, parts, &error) ||
+	if (!build(list, 0, list->n, order, &runs, &memory, parts, &error) ||
 		(block = open_parts(list->n, parts, &memory, &error)) == NULL)
 	{
 		unit_ok(false, "a block of %s", what);
 		unit_note("%s", error.message);
 	}
 	else
+	{
 		unit_ok(check_rows(block, list, 0, list->n, order) == 0,
 				"%u profiles of %s come back from a block", list->n, what);
+		check_sums(block, parts, &runs, what);
+	}
 	unit_memory_free(&memory);
 }
 
@@ -183,7 +298,7 @@ check_merge(const Expected *list, const char *what)
 		uint32		last = list->n * (part + 1) / 3;
 		StackBlock *block = NULL;
 
-		done = build(list, first, last, NULL, &memory, parts, &error) &&
+		done = build(list, first, last, NULL, NULL, &memory, parts, &error) &&
 			(block = open_parts(last - first, parts, &memory, &error)) != NULL;
 		for (uint32 row = 0; row < last - first && done; row++)
 		{
@@ -194,7 +309,7 @@ check_merge(const Expected *list, const char *what)
 			kept.label[kept.n++] = list->label[first + row];
 		}
 	}
-	done = done && stack_builder_finish(builder, NULL, parts, &error) &&
+	done = done && stack_builder_finish(builder, NULL, NULL, parts, &error) &&
 		(merged = open_parts(kept.n, parts, &memory, &error)) != NULL;
 	if (!unit_ok(done, "blocks of %s are merged", what))
 		unit_note("%s", error.message);
@@ -203,7 +318,7 @@ check_merge(const Expected *list, const char *what)
 		unit_ok(check_rows(merged, &kept, 0, kept.n, NULL) == 0,
 				"%u profiles of %s come back from merged blocks", kept.n, what);
 		/* nothing of the rows that were left out stays behind */
-		done = build(&kept, 0, kept.n, NULL, &memory, direct, &error);
+		done = build(&kept, 0, kept.n, NULL, NULL, &memory, direct, &error);
 		for (int i = STACK_HEADS; i < STACK_PART_END && done; i++)
 			if (parts[i].length != direct[i].length ||
 				memcmp(parts[i].data, direct[i].data, direct[i].length) != 0)
@@ -263,7 +378,7 @@ check_damage(void)
 			few.flat[few.n] = all.flat[i];
 			few.label[few.n++] = all.label[i];
 		}
-	if (!build(&few, 0, few.n, NULL, &memory, parts, &error))
+	if (!build(&few, 0, few.n, NULL, NULL, &memory, parts, &error))
 		unit_ok(false, "a small block");
 	else
 	{
@@ -317,7 +432,7 @@ check_no_memory(void)
 
 		unit_memory_init(&memory);
 		memory.fail_at = fail_at;
-		done = build(&few, 0, few.n, NULL, &memory, parts, &error) &&
+		done = build(&few, 0, few.n, NULL, NULL, &memory, parts, &error) &&
 			(block = open_parts(few.n, parts, &memory, &error)) != NULL &&
 			stack_block_read(block, 0, &memory.allocator, &profile, &error);
 		if (!done && error.kind != PYRO_NO_MEMORY && error.kind != PYRO_LIMIT)
