@@ -230,7 +230,7 @@ read_damaged(const TextBuffer *parts, uint32 nrows, uint32 *nrefused)
 	memory.max_bytes = (size_t) 64 << 20;
 	block = open_parts(nrows, parts, &memory, &error);
 	if (block == NULL)
-		++* nrefused;
+		++*nrefused;
 	for (uint32 row = 0; block != NULL && row < nrows; row++)
 	{
 		UnitMemory	scratch;
@@ -239,7 +239,7 @@ read_damaged(const TextBuffer *parts, uint32 nrows, uint32 *nrefused)
 		unit_memory_init(&scratch);
 		scratch.max_bytes = (size_t) 64 << 20;
 		if (!stack_block_read(block, row, &scratch.allocator, &profile, &error))
-			++* nrefused;
+			++*nrefused;
 		unit_memory_free(&scratch);
 	}
 	unit_memory_free(&memory);
