@@ -66,6 +66,7 @@ extern size_t stack_builder_size(const StackBuilder *builder);
 extern bool stack_builder_finish(StackBuilder *builder, const uint32 *order,
 								 TextBuffer parts[STACK_PART_END],
 								 PyroError *error);
+extern const StackDictionary *stack_builder_dictionary(const StackBuilder *builder);
 
 extern StackBlock *stack_block_open(uint32 nrows,
 									const ByteRange parts[STACK_PART_END],

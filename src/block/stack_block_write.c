@@ -40,6 +40,8 @@ struct StackBuilder
 	/* the source whose dictionary was added last, and where it is in this */
 	uint64		source;			/* its serial, or 0 */
 	DictionaryMap source_map;
+
+	SealedDictionary sealed;	/* once it is finished */
 };
 
 /*
@@ -522,8 +524,8 @@ write_name_tree(Finisher *f)
  *
  * order: the rows in the order in which they are to be, or NULL as they came.
  * parts: by StackPart; they are initialised here and in the builder's memory.
- * The builder is of no use afterwards.  Returns false with PYRO_LIMIT or
- * PYRO_NO_MEMORY.
+ * Afterwards the builder only has its dictionary.  Returns false with
+ * PYRO_LIMIT or PYRO_NO_MEMORY.
  */
 bool
 stack_builder_finish(StackBuilder *builder, const uint32 *order,
@@ -541,6 +543,7 @@ stack_builder_finish(StackBuilder *builder, const uint32 *order,
 							  builder->allocator, &f.sealed, &f.map,
 							  &f.key_map, error))
 		return false;
+	builder->sealed = f.sealed;
 	renumber_shapes(&f);
 	if (!write_heads(&f) || !write_dictionary(&f) || !write_samples(&f) ||
 		!write_name_tree(&f))
@@ -550,4 +553,13 @@ stack_builder_finish(StackBuilder *builder, const uint32 *order,
 			return pyro_fail(error, PYRO_LIMIT,
 							 "profiles of a block are too large, or out of memory");
 	return true;
+}
+
+/*
+ * The dictionary of all rows of a finished builder, in its memory.
+ */
+const StackDictionary *
+stack_builder_dictionary(const StackBuilder *builder)
+{
+	return &builder->sealed.stacks;
 }

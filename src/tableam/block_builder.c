@@ -21,6 +21,7 @@
 #include "tableam/block_format.h"
 #include "tableam/block_stream.h"
 #include "tableam/profile_column.h"
+#include "tableam/zone_build.h"
 
 typedef struct GrowingBytes
 {
@@ -393,20 +394,18 @@ block_builder_raw_size(const BlockBuilder *builder)
 	return builder->raw_size;
 }
 
-static BlockZone
+static BuiltZone
 column_zone(const BlockBuilder *builder, const BuilderColumn *column)
 {
-	BlockZone	zone = {.attnum = column->attnum};
+	ZoneColumn	values = {
+		.attnum = column->attnum,.type = column->type,.attlen = column->attlen,
+		.attbyval = column->attbyval,.attalign = column->attalign,
+		.rows = builder->rows,.nvalues = column->nvalues,
+		.values = column->values.bytes + sizeof(ColumnHeader),
+		.size = column->values.size - sizeof(ColumnHeader)
+	};
 
-	if (column->nvalues < builder->rows)
-		zone.flags |= BLOCK_ZONE_HAS_NULLS;
-	if (column->nvalues == 0)
-		zone.flags |= BLOCK_ZONE_ALL_NULL;
-	if (column->attbyval)
-		block_zone_find_range(&zone, column->type, column->attlen,
-							  column->values.bytes + sizeof(ColumnHeader),
-							  column->nvalues);
-	return zone;
+	return zone_build(&values);
 }
 
 static void
@@ -485,7 +484,7 @@ BuiltBlock
 block_builder_finish(BlockBuilder *builder)
 {
 	BuiltBlock	built;
-	BlockZone  *zones = palloc(Max(builder->ncolumns, 1) * sizeof(BlockZone));
+	BuiltZone  *zones = palloc(Max(builder->ncolumns, 1) * sizeof(BuiltZone));
 	PayloadBuffer payload;
 	BlockStream *stream;
 
@@ -498,10 +497,15 @@ block_builder_finish(BlockBuilder *builder)
 		zones[i] = column_zone(builder, &builder->columns[i]);
 		finish_column(builder, &builder->columns[i], &payload, stream++);
 		if (builder->columns[i].profiles != NULL)
+		{
 			stream = finish_profiles(builder, &builder->columns[i], &payload, stream);
+			if (builder->columns[i].nvalues > 0)
+				zone_add_functions(&zones[i],
+								   profile_column_dictionary(builder->columns[i].profiles));
+		}
 	}
 	built.payload = payload_finish(&payload);
-	built.zones = block_zones_to_bytea(zones, builder->ncolumns);
+	built.zones = zones_to_bytea(zones, builder->ncolumns);
 	pfree(zones);
 	return built;
 }

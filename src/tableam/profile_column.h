@@ -33,6 +33,9 @@ Size		profile_column_builder_size(const ProfileColumnBuilder *builder);
 /* Make the parts, by StackPart, in the builder's memory. */
 void		profile_column_finish(ProfileColumnBuilder *builder, TextBuffer *parts);
 
+/* The dictionary of all profiles, after that. */
+const StackDictionary *profile_column_dictionary(const ProfileColumnBuilder *builder);
+
 /* Does the block have the column in this form? */
 bool		profile_column_is_stored(const BlockLayout *layout, AttrNumber attnum);
 

@@ -10,6 +10,7 @@
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "access/tableam.h"
+#include "catalog/pg_type.h"
 #include "common/pg_prng.h"
 #include "funcapi.h"
 #include "miscadmin.h"
@@ -310,7 +311,8 @@ codec_zones(PG_FUNCTION_ARGS)
 		Oid			output;
 		bool		is_varlena;
 
-		if (!block_zones_find(zones, attribute->attnum, &zone))
+		if (!block_zones_find(zones, attribute->attnum, attribute->atttypid,
+							  &zone))
 		{
 			if (!attribute->attisdropped)
 				elog(ERROR, "column \"%s\" has no zone",
@@ -520,6 +522,17 @@ read_by_layout(const Damaged *damaged)
 	}
 }
 
+/* Of a column that is not there, some type. */
+static Oid
+type_of_column(Relation relation, int attnum)
+{
+	TupleDesc	desc = RelationGetDescr(relation);
+
+	if (attnum > desc->natts || TupleDescAttr(desc, attnum - 1)->attisdropped)
+		return TEXTOID;
+	return TupleDescAttr(desc, attnum - 1)->atttypid;
+}
+
 static void
 try_to_read(const Damaged *damaged, Outcome *outcome)
 {
@@ -540,7 +553,9 @@ try_to_read(const Damaged *damaged, Outcome *outcome)
 			read_by_layout(damaged);
 		else if (damaged->zones != NULL)
 			for (int attnum = 1; attnum <= 100; attnum++)
-				seen += block_zones_find(damaged->zones, attnum, &zone);
+				seen += block_zones_find(damaged->zones, attnum,
+										 type_of_column(damaged->test->relation, attnum),
+										 &zone);
 		else
 			read_stream(damaged->test->relation, &damaged->stream,
 						damaged->stored, damaged->rows);
