@@ -27,6 +27,7 @@
 #include "pyro_ext.h"
 #include "tableam/block_codec.h"
 #include "tableam/block_stream.h"
+#include "tableam/profile_column.h"
 
 #include "guarded_memory.h"
 #include "profile/profile_type.h"
@@ -43,12 +44,20 @@ profile_is_type(Oid type)
 	return false;
 }
 
-Datum
-profile_unpack(Datum datum)
-{
-	return datum;
-}
+#define NOT_CALLED(type, name, ...) \
+	type \
+	name(__VA_ARGS__) \
+	{ \
+		elog(ERROR, "%s called without profiles", __func__); \
+	}
 
+NOT_CALLED(ProfileColumnBuilder *, profile_column_builder_create, void)
+NOT_CALLED(Size, profile_column_add, ProfileColumnBuilder *builder, Datum profile)
+NOT_CALLED(Size, profile_column_builder_size, const ProfileColumnBuilder *builder)
+NOT_CALLED(void, profile_column_finish, ProfileColumnBuilder *builder, TextBuffer *parts)
+NOT_CALLED(const StackDictionary *, profile_column_dictionary,
+		   const ProfileColumnBuilder *builder)
+NOT_CALLED(Datum, profile_column_value, ProfileColumn *column, int index)
 
 /* Rows of a table, as they were put into a block, and that block. */
 typedef struct TestBlock
