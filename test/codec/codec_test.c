@@ -10,6 +10,7 @@
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "access/tableam.h"
+#include "catalog/pg_collation.h"
 #include "catalog/pg_type.h"
 #include "common/pg_prng.h"
 #include "funcapi.h"
@@ -18,6 +19,7 @@
 #include "portability/instr_time.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/jsonb.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
@@ -31,6 +33,7 @@
 
 #include "guarded_memory.h"
 #include "profile/profile_type.h"
+#include "profile/sql_text.h"
 
 PG_MODULE_MAGIC;
 
@@ -344,6 +347,61 @@ codec_zones(PG_FUNCTION_ARGS)
 	guarded_free_all();
 	table_close(test.relation, AccessShareLock);
 	return (Datum) 0;
+}
+
+/*
+ * codec_maybe(regclass, column name, question text, keys text[], values text[])
+ * returns int: to how many of the questions the zone of all of a table's rows
+ * says maybe.
+ */
+PYRO_FUNCTION(codec_maybe);
+Datum
+codec_maybe(PG_FUNCTION_ARGS)
+{
+	TestBlock	test = build(PG_GETARG_OID(0), BLOCK_MAX_ROWS, 1);
+	AttrNumber	attnum = get_attnum(PG_GETARG_OID(0), NameStr(*PG_GETARG_NAME(1)));
+	char	   *question = text_to_cstring(PG_GETARG_TEXT_PP(2));
+	bytea	   *zones = guarded_copy(test.built.zones,
+									 VARSIZE(test.built.zones));
+	BlockZone	zone;
+	Datum	   *keys,
+			   *values;
+	int			nkeys,
+				nvalues,
+				maybe = 0;
+
+	deconstruct_array(PG_GETARG_ARRAYTYPE_P(3), TEXTOID, -1, false, TYPALIGN_INT,
+					  &keys, NULL, &nkeys);
+	deconstruct_array(PG_GETARG_ARRAYTYPE_P(4), TEXTOID, -1, false, TYPALIGN_INT,
+					  &values, NULL, &nvalues);
+	if (!block_zones_find(zones, attnum, get_atttype(PG_GETARG_OID(0), attnum), &zone))
+		elog(ERROR, "no zone");
+	for (int i = 0; i < nkeys; i++)
+	{
+		StringRef	key = sql_text_to_ref(DatumGetTextPP(keys[i]));
+		char	   *value = i < nvalues ? TextDatumGetCString(values[i]) : NULL;
+
+		if (strcmp(question, "text") == 0)
+			maybe += block_zone_may_have_text(&zone, key, DEFAULT_COLLATION_OID);
+		else if (strcmp(question, "key") == 0)
+			maybe += block_zone_may_have_label(&zone, key);
+		else if (strcmp(question, "shown") == 0)
+			maybe += block_zone_may_have_label_text(&zone, key, string_ref(value, strlen(value)),
+													DEFAULT_COLLATION_OID);
+		else
+		{
+			Jsonb	   *json = DatumGetJsonbP(DirectFunctionCall1(jsonb_in,
+																  CStringGetDatum(value)));
+			JsonbValue	scalar = {.type = jbvBinary};
+
+			if (!JB_ROOT_IS_SCALAR(json) || !JsonbExtractScalar(&json->root, &scalar))
+				scalar.type = jbvBinary;
+			maybe += block_zone_may_have_label_value(&zone, key, &scalar);
+		}
+	}
+	guarded_free_all();
+	table_close(test.relation, AccessShareLock);
+	PG_RETURN_INT32(maybe);
 }
 
 /*

@@ -31,6 +31,7 @@ $node->safe_psql(
 	CREATE FUNCTION codec_round_trip(regclass, int, int) RETURNS int LANGUAGE C AS '$folder/codec_test';
 	CREATE FUNCTION codec_zones(regclass, OUT name name, OUT nulls bool, OUT all_null bool, OUT min text, OUT max text)
 		RETURNS SETOF record LANGUAGE C AS '$folder/codec_test';
+	CREATE FUNCTION codec_maybe(regclass, name, text, text[], text[] DEFAULT '{}') RETURNS int LANGUAGE C AS '$folder/codec_test';
 	CREATE FUNCTION codec_times(regclass, int) RETURNS text LANGUAGE C AS '$folder/codec_test';
 	CREATE FUNCTION codec_damage(regclass, int, int) RETURNS text LANGUAGE C AS '$folder/codec_test';
 } . q{
@@ -169,18 +170,33 @@ my ($status, $out, $err) = $node->psql(
 is($out, '1048576', 'as many rows as a block can have');
 like($err, qr/ERROR:  54000$/, 'and one more');
 
-# Zones against SQL's own min and max, or what comes first by ORDER BY.
+# Zones against SQL's own min and max, or what comes first by ORDER BY; texts
+# bytewise, and long bytes cut.
+$node->safe_psql(
+	'postgres', q{
+	CREATE FUNCTION cut_min(b bytea) RETURNS bytea LANGUAGE sql AS 'SELECT substr(b, 1, 64)';
+	CREATE FUNCTION cut_max(b bytea) RETURNS bytea LANGUAGE sql AS
+		'SELECT CASE WHEN length(b) > 64 THEN set_byte(substr(b, 1, 64), 63, get_byte(b, 63) + 1) ELSE b END';
+	CREATE VIEW ranges AS SELECT attrelid, attnum, attname, attbyval, base, CASE WHEN attbyval THEN '%I' ELSE CASE base
+			WHEN 'text'::regtype THEN '%I::text COLLATE "C"' WHEN 'varchar'::regtype THEN '%I::text COLLATE "C"'
+			WHEN 'bpchar'::regtype THEN '%I::text COLLATE "C"' ELSE '%I' END END AS value
+		FROM (SELECT *, coalesce(nullif(typbasetype, 0), t.oid)::regtype AS base
+			FROM pg_attribute JOIN pg_type t ON atttypid = t.oid WHERE attnum > 0 AND NOT attisdropped) a
+		WHERE attbyval AND base <> 'xid'::regtype OR base IN ('text'::regtype, 'varchar', 'bpchar', 'name', 'uuid', 'bytea', 'numeric',
+			'interval', 'timetz', 'inet', 'cidr', 'macaddr', 'macaddr8', 'bit', 'varbit', 'tid')});
 foreach my $table (qw(whole holes many dropped empty))
 {
 	my $expected = $node->safe_psql(
 		'postgres', qq{
-		SELECT string_agg(format(
-			'SELECT %s, %L, count(*) > count(%I), count(%3\$I) = 0, %s', attnum, attname, attname,
-			CASE WHEN attbyval AND attname <> 'xi'
-				THEN format('(SELECT format(''%%s'', (array_agg(%1\$I ORDER BY %1\$I))[1]) FROM $table WHERE %1\$I IS NOT NULL), '
-					'(SELECT format(''%%s'', (array_agg(%1\$I ORDER BY %1\$I DESC))[1]) FROM $table WHERE %1\$I IS NOT NULL)', attname)
-				ELSE 'NULL, NULL' END || ' FROM $table'), ' UNION ALL ') || ' ORDER BY 1'
-		FROM pg_attribute WHERE attrelid = '$table'::regclass AND attnum > 0 AND NOT attisdropped});
+		SELECT string_agg(format('SELECT %s, %L, count(*) > count(%I), count(%3\$I) = 0, %s FROM $table', a.attnum, a.attname, a.attname,
+			CASE WHEN value IS NULL THEN 'NULL, NULL' WHEN base = 'bytea'::regtype THEN format(
+					'(SELECT cut_min((array_agg(%1\$I ORDER BY %1\$I))[1])::text FROM $table WHERE %1\$I IS NOT NULL), '
+					'(SELECT cut_max((array_agg(%1\$I ORDER BY %1\$I DESC))[1])::text FROM $table WHERE %1\$I IS NOT NULL)', a.attname)
+				ELSE format('(SELECT format(''%%s'', (array_agg(%1\$s ORDER BY %1\$s))[1]) FROM $table WHERE %2\$I IS NOT NULL), '
+					'(SELECT format(''%%s'', (array_agg(%1\$s ORDER BY %1\$s DESC))[1]) FROM $table WHERE %2\$I IS NOT NULL)',
+					format(value, a.attname), a.attname) END), ' UNION ALL ') || ' ORDER BY 1'
+		FROM pg_attribute a LEFT JOIN ranges r USING (attrelid, attnum)
+		WHERE a.attrelid = '$table'::regclass AND a.attnum > 0 AND NOT a.attisdropped});
 	is( $node->safe_psql(
 			'postgres', qq{
 			SELECT attnum, z.* FROM codec_zones('$table') z
