@@ -24,7 +24,8 @@ typedef struct BlockEntry
 	int64		payload_size;	/* in bytes */
 	int64		raw_size;		/* of the rows before encoding */
 	struct varlena *streams;	/* serialised BlockLayout */
-	struct varlena *zones;		/* serialised, maybe TOASTed: directory_zones() */
+	struct varlena *zones;		/* serialised, maybe TOASTed:
+								 * directory_zones() */
 	TransactionId xmin;			/* of the directory row */
 	TransactionId xmax;			/* who deleted it, or tries to */
 	ItemPointerData tid;		/* of the directory row */
