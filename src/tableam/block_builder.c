@@ -371,7 +371,7 @@ uint64
 block_builder_memory(const BlockBuilder *builder)
 {
 	uint64		size = builder->tid_blocks.size + builder->tid_offsets.size +
-	builder->xmins.size;
+		builder->xmins.size;
 
 	for (int i = 0; i < builder->ncolumns; i++)
 	{

@@ -4,6 +4,7 @@
  */
 #include "postgres_fe.h"
 
+#include "block/function_filter.h"
 #include "stack/bloom.h"
 
 #include "unit.h"
@@ -196,6 +197,48 @@ test_no_memory(void)
 	unit_ok(failures >= 4, "each allocation may fail");
 }
 
+/* Functions of a dictionary by name: several of one name, and nameless ones. */
+static void
+test_functions(void)
+{
+	StringRef	strings[] = {
+		string_ref("", 0), string_ref("\xff\0bytes", 7), string_ref_literal("file.go"),
+		string_ref_literal("main"), string_ref_literal("main.run"), string_ref_literal("\xc3\xa9")
+	};
+	StackFunction functions[] = {
+		{0, 0, 2, 0}, {0, 3, 2, 1}, {1, 0, 0, 0}, {3, 3, 0, 0}, {3, 4, 2, 0}, {5, 0, 0, 0}
+	};
+	StackDictionary stacks = {
+		.nstrings = lengthof(strings),.strings = strings,
+		.nfunctions = lengthof(functions),.functions = functions
+	};
+	UnitMemory	memory;
+	BloomSet	set;
+	PyroError	error;
+	uint8		filter[16];
+	bool		found[lengthof(strings)];
+
+	unit_memory_init(&memory);
+	if (!bloom_set_init(&set, BLOOM_MAX_HASHES, &memory.allocator, &error) ||
+		!function_filter_add(&set, &stacks, &error))
+		abort();
+	bloom_write(&set, filter);
+	for (size_t i = 0; i < lengthof(strings); i++)
+		found[i] = bloom_may_have(filter, bloom_size(&set), function_filter_hash(strings[i]));
+	unit_ok(set.n == 3, "each name of functions once, without the empty one");
+	unit_ok(found[1] && found[3] && found[5], "names of any bytes are found");
+	unit_ok(!found[0] && !found[2] && !found[4],
+			"the empty one, files and system names are not");
+
+	memset(filter, 0, sizeof(filter));
+	stacks.nfunctions = 2;
+	bloom_set_init(&set, BLOOM_MAX_HASHES, &memory.allocator, &error);
+	unit_ok(function_filter_add(&set, &stacks, &error) && bloom_size(&set) == 0 &&
+			!bloom_may_have(filter, 0, function_filter_hash(strings[3])),
+			"without names there is nothing");
+	unit_memory_free(&memory);
+}
+
 int
 main(void)
 {
@@ -205,5 +248,6 @@ main(void)
 	test_limits();
 	test_any_bytes();
 	test_no_memory();
+	test_functions();
 	return unit_finish();
 }
