@@ -73,7 +73,7 @@ COMMENT ON COLUMN pyro.block.payload IS 'id of the TOAST value';
 COMMENT ON COLUMN pyro.block.payload_size IS 'its bytes';
 COMMENT ON COLUMN pyro.block.raw_size IS 'bytes of the rows before encoding';
 COMMENT ON COLUMN pyro.block.streams IS 'where the streams lie in the payload';
-COMMENT ON COLUMN pyro.block.zones IS 'smallest and largest values of columns';
+COMMENT ON COLUMN pyro.block.zones IS 'ranges of columns, and filters of their values, labels and functions';
 
 CREATE MATERIALIZED VIEW pyro.block_delete USING heap WITH (autovacuum_vacuum_scale_factor = 0.02) AS
 	SELECT NULL::pg_catalog.int8 AS storage_id,

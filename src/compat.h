@@ -136,6 +136,14 @@
 #define executor_run_serially(query, once) ((once) = false, (query)->already_executed = true)
 #endif
 
+/* 18: what a collation is like is asked of its locale */
+#if PG_VERSION_NUM >= 180000
+#define collation_is_bytewise(collation) \
+	(pg_newlocale_from_collation(collation)->collate_is_c)
+#else
+#define collation_is_bytewise(collation) lc_collate_is_c(collation)
+#endif
+
 /* 18: bitmap scans iterate and read ahead by themselves */
 #if PG_VERSION_NUM >= 180000
 #define BITMAP_SCAN_ITERATES 1

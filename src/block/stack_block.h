@@ -70,6 +70,7 @@ extern bool stack_builder_finish(StackBuilder *builder, const uint32 *order,
 								 const StackRuns *runs,
 								 TextBuffer parts[STACK_PART_END],
 								 PyroError *error);
+extern const StackDictionary *stack_builder_dictionary(const StackBuilder *builder);
 
 extern StackBlock *stack_block_open(uint32 nrows,
 									const ByteRange parts[STACK_PART_END],

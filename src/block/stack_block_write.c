@@ -40,6 +40,8 @@ struct StackBuilder
 	/* the source whose dictionary was added last, and where it is in this */
 	uint64		source;			/* its serial, or 0 */
 	DictionaryMap source_map;
+
+	SealedDictionary sealed;	/* once it is finished */
 };
 
 /*
@@ -577,7 +579,7 @@ write_name_tree(Finisher *f)
  * order: the rows in the order in which they are to be, or NULL as they came.
  * runs: of the rows in that order; NULL: they are one.
  * parts: by StackPart; they are initialised here and in the builder's memory.
- * The builder is of no use afterwards.  Returns false with PYRO_LIMIT,
+ * Afterwards the builder only has its dictionary.  Returns false with PYRO_LIMIT,
  * PYRO_NO_MEMORY, or PYRO_CORRUPT where rows of a damaged block were added.
  */
 bool
@@ -596,6 +598,7 @@ stack_builder_finish(StackBuilder *builder, const uint32 *order,
 							  builder->allocator, &f.sealed, &f.map,
 							  &f.key_map, error))
 		return false;
+	builder->sealed = f.sealed;
 	if (!renumber_shapes(&f) || !write_heads(&f) || !write_dictionary(&f) ||
 		!write_name_tree(&f) || !write_samples(&f))
 		return false;
@@ -604,4 +607,13 @@ stack_builder_finish(StackBuilder *builder, const uint32 *order,
 			return pyro_fail(error, PYRO_LIMIT,
 							 "profiles of a block are too large, or out of memory");
 	return true;
+}
+
+/*
+ * The dictionary of all rows of a finished builder, in its memory.
+ */
+const StackDictionary *
+stack_builder_dictionary(const StackBuilder *builder)
+{
+	return &builder->sealed.stacks;
 }

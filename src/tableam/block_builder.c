@@ -23,6 +23,7 @@
 #include "tableam/block_format.h"
 #include "tableam/block_stream.h"
 #include "tableam/profile_column.h"
+#include "tableam/zone_build.h"
 
 /* By default rows are sorted by columns with one value in so many rows, or less. */
 #define FEW_VALUES_ROWS		4
@@ -569,20 +570,18 @@ sort_rows(const BlockBuilder *builder)
 
 /* ---- finishing ---- */
 
-static BlockZone
+static BuiltZone
 column_zone(const BlockBuilder *builder, const BuilderColumn *column)
 {
-	BlockZone	zone = {.attnum = column->attnum};
+	ZoneColumn	values = {
+		.attnum = column->attnum,.type = column->type,.attlen = column->attlen,
+		.attbyval = column->attbyval,.attalign = column->attalign,
+		.rows = builder->rows,.nvalues = column->nvalues,
+		.values = column->values.bytes + sizeof(ColumnHeader),
+		.size = column->values.size - sizeof(ColumnHeader)
+	};
 
-	if (column->nvalues < builder->rows)
-		zone.flags |= BLOCK_ZONE_HAS_NULLS;
-	if (column->nvalues == 0)
-		zone.flags |= BLOCK_ZONE_ALL_NULL;
-	if (column->attbyval)
-		block_zone_find_range(&zone, column->type, column->attlen,
-							  column->values.bytes + sizeof(ColumnHeader),
-							  column->nvalues);
-	return zone;
+	return zone_build(&values);
 }
 
 static void
@@ -663,7 +662,7 @@ finish_profiles(const BlockBuilder *builder, BuilderColumn *column, const uint32
  */
 static BlockStream *
 write_column(BlockBuilder *builder, BuilderColumn *column, const RowOrder *order,
-			 BlockZone *zone, PayloadBuffer *payload, BlockStream *stream)
+			 BuiltZone *zone, PayloadBuffer *payload, BlockStream *stream)
 {
 	ColumnValues values = {0};
 	uint32	   *profile_order = NULL;
@@ -679,7 +678,11 @@ write_column(BlockBuilder *builder, BuilderColumn *column, const RowOrder *order
 	*zone = column_zone(builder, column);
 	finish_column(builder, column, payload, stream++);
 	if (column->profiles != NULL)
+	{
 		stream = finish_profiles(builder, column, profile_order, &runs, payload, stream);
+		if (column->nvalues > 0)
+			zone_add_functions(zone, profile_column_dictionary(column->profiles));
+	}
 	return stream;
 }
 
@@ -747,7 +750,7 @@ BuiltBlock
 block_builder_finish(BlockBuilder *builder)
 {
 	BuiltBlock	built;
-	BlockZone  *zones = palloc(Max(builder->ncolumns, 1) * sizeof(BlockZone));
+	BuiltZone  *zones = palloc(Max(builder->ncolumns, 1) * sizeof(BuiltZone));
 	PayloadBuffer payload;
 	BlockStream *stream;
 	RowOrder	order = sort_rows(builder);
@@ -760,7 +763,7 @@ block_builder_finish(BlockBuilder *builder)
 		stream = write_column(builder, &builder->columns[i], &order, &zones[i], &payload,
 							  stream);
 	built.payload = payload_finish(&payload);
-	built.zones = block_zones_to_bytea(zones, builder->ncolumns);
+	built.zones = zones_to_bytea(zones, builder->ncolumns);
 	pfree(zones);
 	return built;
 }

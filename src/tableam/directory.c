@@ -57,7 +57,7 @@ entry_from_tuple(HeapTuple tuple, TupleDesc desc)
 	entry->payload_size = DatumGetInt64(values[COLUMN_PAYLOAD_SIZE - 1]);
 	entry->raw_size = DatumGetInt64(values[COLUMN_RAW_SIZE - 1]);
 	entry->streams = PG_DETOAST_DATUM(values[COLUMN_STREAMS - 1]);
-	entry->zones = PG_DETOAST_DATUM(values[COLUMN_ZONES - 1]);
+	entry->zones = (struct varlena *) DatumGetPointer(values[COLUMN_ZONES - 1]);
 	entry->xmin = HeapTupleHeaderGetRawXmin(tuple->t_data);
 	entry->xmax = (tuple->t_data->t_infomask & HEAP_XMAX_INVALID) ? InvalidTransactionId :
 		HeapTupleHeaderGetUpdateXid(tuple->t_data);
@@ -75,6 +75,12 @@ entry_from_tuple(HeapTuple tuple, TupleDesc desc)
 				 errmsg("directory row of block " INT64_FORMAT " of storage " INT64_FORMAT " is damaged: %d rows",
 						entry->first_vpage, entry->storage_id, entry->rows)));
 	return entry;
+}
+
+bytea *
+directory_zones(const BlockEntry *entry)
+{
+	return DatumGetByteaPP(PointerGetDatum(entry->zones));
 }
 
 /*

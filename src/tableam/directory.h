@@ -24,7 +24,8 @@ typedef struct BlockEntry
 	int64		payload_size;	/* in bytes */
 	int64		raw_size;		/* of the rows before encoding */
 	struct varlena *streams;	/* serialised BlockLayout */
-	struct varlena *zones;		/* serialised zones */
+	struct varlena *zones;		/* serialised, maybe TOASTed:
+								 * directory_zones() */
 	TransactionId xmin;			/* of the directory row */
 	TransactionId xmax;			/* who deleted it, or tries to */
 	ItemPointerData tid;		/* of the directory row */
@@ -72,6 +73,14 @@ BlockList  *directory_find_all(int64 storage_id, int64 vpage);
  * included; of each the version whose payload is there longest.
  */
 BlockList  *directory_created_by(int64 storage_id, FullTransactionId xid);
+
+/*
+ * The zones of an entry, for block_zones_find(): palloc'd, or in the entry.
+ *
+ * The row must still be there, seen by somebody, since filters may make zones
+ * so large that they are TOASTed.
+ */
+bytea	   *directory_zones(const BlockEntry *entry);
 
 /* Insert a block's row as of the current command. */
 void		directory_insert(const BlockEntry *entry);

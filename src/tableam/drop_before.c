@@ -193,6 +193,7 @@ static bool
 drop_blocks(Retention *retention, int limit)
 {
 	AttrNumber	attnum = get_attnum(RelationGetRelid(retention->rel), retention->column);
+	Oid			type = get_atttype(RelationGetRelid(retention->rel), attnum);
 	BlockList  *list = directory_read(retention->storage.id, NULL);
 	List	   *mixed = NIL;
 	int			dropped = 0;
@@ -202,7 +203,7 @@ drop_blocks(Retention *retention, int limit)
 	{
 		BlockEntry *entry = list->entries[i];
 		BlockZone	zone;
-		bool		has_range = block_zones_find((bytea *) entry->zones, attnum, &zone) &&
+		bool		has_range = block_zones_find(directory_zones(entry), attnum, type, &zone) &&
 		(zone.flags & BLOCK_ZONE_HAS_RANGE) != 0;
 
 		CHECK_FOR_INTERRUPTS();

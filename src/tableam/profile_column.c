@@ -61,6 +61,12 @@ profile_column_finish(ProfileColumnBuilder *builder, const uint32 *order,
 	MemoryContextDelete(builder->scratch_context);
 }
 
+const StackDictionary *
+profile_column_dictionary(const ProfileColumnBuilder *builder)
+{
+	return stack_builder_dictionary(builder->stacks);
+}
+
 /* ---- reading ---- */
 
 struct ProfileColumn

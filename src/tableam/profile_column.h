@@ -37,6 +37,9 @@ Size		profile_column_builder_size(const ProfileColumnBuilder *builder);
 void		profile_column_finish(ProfileColumnBuilder *builder, const uint32 *order,
 								  const StackRuns *runs, TextBuffer *parts);
 
+/* The dictionary of all profiles, after that. */
+const StackDictionary *profile_column_dictionary(const ProfileColumnBuilder *builder);
+
 /* Does the block have the column in this form? */
 bool		profile_column_is_stored(const BlockLayout *layout, AttrNumber attnum);
 

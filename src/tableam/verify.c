@@ -20,7 +20,6 @@
 #include "utils/memutils.h"
 #include "utils/resowner.h"
 #include "utils/snapmgr.h"
-#include "utils/typcache.h"
 
 #include "compat.h"
 #include "pyro_ext.h"
@@ -176,58 +175,37 @@ check_directory_row(BlockCheck *check)
 					  check_subject(check), verification->storage.next_vpage);
 }
 
-/* Do the values of a column lie within its zone? */
+/* Are the values of a column what its zone says? */
 static void
 check_zone(BlockCheck *check, Form_pg_attribute attribute, const BlockColumn *column)
 {
-	TypeCacheEntry *type = lookup_type_cache(attribute->atttypid, TYPECACHE_CMP_PROC_FINFO);
-	BlockZone	zone;
-	int			nulls = 0,
-				outside = 0;
+	ZoneFindings findings = verify_zone(directory_zones(check->entry), attribute, column,
+										check->entry->rows);
 
-	if (!block_zones_find((bytea *) check->entry->zones, attribute->attnum, &zone))
-	{
+	if (!findings.has_zone)
 		verify_report(check->verification, "%s: has no zone", check_subject(check));
-		return;
-	}
-	for (int row = 0; row < check->entry->rows; row++)
-	{
-		CHECK_FOR_INTERRUPTS();
-		if (column->isnull && column->isnull[row])
-			nulls++;
-		else if ((zone.flags & BLOCK_ZONE_HAS_RANGE) && OidIsValid(type->cmp_proc) &&
-				 (DatumGetInt32(FunctionCall2Coll(&type->cmp_proc_finfo, attribute->attcollation,
-												  block_column_value(column, row), zone.min)) < 0 ||
-				  DatumGetInt32(FunctionCall2Coll(&type->cmp_proc_finfo, attribute->attcollation,
-												  block_column_value(column, row), zone.max)) > 0))
-			outside++;
-	}
-	if (outside > 0)
+	if (findings.outside > 0)
 		verify_report(check->verification, "%s: %d values lie outside the column's zone",
-					  check_subject(check), outside);
-	if ((nulls > 0) != ((zone.flags & BLOCK_ZONE_HAS_NULLS) != 0) ||
-		(nulls == check->entry->rows) != ((zone.flags & BLOCK_ZONE_ALL_NULL) != 0))
+					  check_subject(check), findings.outside);
+	if (findings.denied > 0)
+		verify_report(check->verification, "%s: %d values are not in the filter of the column's zone",
+					  check_subject(check), findings.denied);
+	if (!findings.nulls_fit)
 		verify_report(check->verification, "%s: %d NULLs do not fit the column's zone",
-					  check_subject(check), nulls);
+					  check_subject(check), findings.nulls);
 }
 
-/* Can every profile be rebuilt? */
+/* Can every profile be rebuilt?  Its zone is asked for what is in it. */
 static void
 check_profiles(BlockCheck *check, Form_pg_attribute attribute, const char *stored)
 {
 	BlockColumn *column = block_presence_decode(check->stream, stored, check->entry->rows,
 												CurrentMemoryContext);
 
-	check_zone(check, attribute, column);
 	column->profiles = profile_column_open(check->verification->rel, check->entry, check->layout,
 										   attribute->attnum, column->nprofiles,
 										   CurrentMemoryContext);
-	for (int row = 0; row < check->entry->rows; row++)
-	{
-		CHECK_FOR_INTERRUPTS();
-		if (column->isnull == NULL || !column->isnull[row])
-			pfree(PG_DETOAST_DATUM(block_column_value(column, row)));
-	}
+	check_zone(check, attribute, column);
 }
 
 static void

@@ -9,6 +9,7 @@
 #include "utils/rel.h"
 #include "utils/snapshot.h"
 
+#include "tableam/block_codec.h"
 #include "tableam/marks.h"
 #include "tableam/storage.h"
 
@@ -36,6 +37,23 @@ void		verify_report(Verification *verification, const char *format,...) pg_attri
 
 /* The block that has a virtual page, or NULL. */
 const KnownBlock *verify_find_block(const Verification *verification, int64 vpage);
+
+/* Why a column's values do not fit what its zone says. */
+typedef struct ZoneFindings
+{
+	bool		has_zone;
+	int			nulls;			/* rows that are NULL */
+	bool		nulls_fit;
+	int			outside;		/* rows that its range excludes */
+	int			denied;			/* rows that its filter excludes */
+} ZoneFindings;
+
+/*
+ * Ask a column's zone for every row (verify_zones.c); every answer has to be
+ * that there may be such a row.
+ */
+ZoneFindings verify_zone(const bytea *zones, Form_pg_attribute attribute,
+						 const BlockColumn *column, int rows);
 
 /* Check all valid indexes against head and blocks (verify_indexes.c). */
 void		verify_indexes(Verification *verification);

@@ -10,6 +10,8 @@
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "access/tableam.h"
+#include "catalog/pg_collation.h"
+#include "catalog/pg_type.h"
 #include "common/pg_prng.h"
 #include "funcapi.h"
 #include "miscadmin.h"
@@ -17,6 +19,7 @@
 #include "portability/instr_time.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/jsonb.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
@@ -30,6 +33,7 @@
 
 #include "guarded_memory.h"
 #include "profile/profile_type.h"
+#include "profile/sql_text.h"
 
 PG_MODULE_MAGIC;
 
@@ -43,37 +47,21 @@ profile_is_type(Oid type)
 	return false;
 }
 
-/* so these are never called */
-ProfileColumnBuilder *
-profile_column_builder_create(void)
-{
-	elog(ERROR, "a profile is not a value as any");
-}
+#define NOT_CALLED(type, name, ...) \
+	type \
+	name(__VA_ARGS__) \
+	{ \
+		elog(ERROR, "%s called without profiles", __func__); \
+	}
 
-Size
-profile_column_builder_size(const ProfileColumnBuilder *builder)
-{
-	elog(ERROR, "a profile is not a value as any");
-}
-
-Size
-profile_column_add(ProfileColumnBuilder *builder, Datum profile)
-{
-	elog(ERROR, "a profile is not a value as any");
-}
-
-void
-profile_column_finish(ProfileColumnBuilder *builder, TextBuffer *parts)
-{
-	elog(ERROR, "a profile is not a value as any");
-}
-
-Datum
-profile_column_value(ProfileColumn *column, int index)
-{
-	elog(ERROR, "a profile is not a value as any");
-}
-
+NOT_CALLED(ProfileColumnBuilder *, profile_column_builder_create, void)
+NOT_CALLED(Size, profile_column_add, ProfileColumnBuilder *builder, Datum profile)
+NOT_CALLED(Size, profile_column_builder_size, const ProfileColumnBuilder *builder)
+NOT_CALLED(void, profile_column_finish, ProfileColumnBuilder *builder, const uint32 *order,
+		   const StackRuns *runs, TextBuffer *parts)
+NOT_CALLED(const StackDictionary *, profile_column_dictionary,
+		   const ProfileColumnBuilder *builder)
+NOT_CALLED(Datum, profile_column_value, ProfileColumn *column, int index)
 
 /* Rows of a table, as they were put into a block, and that block. */
 typedef struct TestBlock
@@ -336,7 +324,8 @@ codec_zones(PG_FUNCTION_ARGS)
 		Oid			output;
 		bool		is_varlena;
 
-		if (!block_zones_find(zones, attribute->attnum, &zone))
+		if (!block_zones_find(zones, attribute->attnum, attribute->atttypid,
+							  &zone))
 		{
 			if (!attribute->attisdropped)
 				elog(ERROR, "column \"%s\" has no zone",
@@ -359,6 +348,61 @@ codec_zones(PG_FUNCTION_ARGS)
 	guarded_free_all();
 	table_close(test.relation, AccessShareLock);
 	return (Datum) 0;
+}
+
+/*
+ * codec_maybe(regclass, column name, question text, keys text[], values text[])
+ * returns int: to how many of the questions the zone of all of a table's rows
+ * says maybe.
+ */
+PYRO_FUNCTION(codec_maybe);
+Datum
+codec_maybe(PG_FUNCTION_ARGS)
+{
+	TestBlock	test = build(PG_GETARG_OID(0), BLOCK_MAX_ROWS, 1);
+	AttrNumber	attnum = get_attnum(PG_GETARG_OID(0), NameStr(*PG_GETARG_NAME(1)));
+	char	   *question = text_to_cstring(PG_GETARG_TEXT_PP(2));
+	bytea	   *zones = guarded_copy(test.built.zones,
+									 VARSIZE(test.built.zones));
+	BlockZone	zone;
+	Datum	   *keys,
+			   *values;
+	int			nkeys,
+				nvalues,
+				maybe = 0;
+
+	deconstruct_array(PG_GETARG_ARRAYTYPE_P(3), TEXTOID, -1, false, TYPALIGN_INT,
+					  &keys, NULL, &nkeys);
+	deconstruct_array(PG_GETARG_ARRAYTYPE_P(4), TEXTOID, -1, false, TYPALIGN_INT,
+					  &values, NULL, &nvalues);
+	if (!block_zones_find(zones, attnum, get_atttype(PG_GETARG_OID(0), attnum), &zone))
+		elog(ERROR, "no zone");
+	for (int i = 0; i < nkeys; i++)
+	{
+		StringRef	key = sql_text_to_ref(DatumGetTextPP(keys[i]));
+		char	   *value = i < nvalues ? TextDatumGetCString(values[i]) : NULL;
+
+		if (strcmp(question, "text") == 0)
+			maybe += block_zone_may_have_text(&zone, key, DEFAULT_COLLATION_OID);
+		else if (strcmp(question, "key") == 0)
+			maybe += block_zone_may_have_label(&zone, key);
+		else if (strcmp(question, "shown") == 0)
+			maybe += block_zone_may_have_label_text(&zone, key, string_ref(value, strlen(value)),
+													DEFAULT_COLLATION_OID);
+		else
+		{
+			Jsonb	   *json = DatumGetJsonbP(DirectFunctionCall1(jsonb_in,
+																  CStringGetDatum(value)));
+			JsonbValue	scalar = {.type = jbvBinary};
+
+			if (!JB_ROOT_IS_SCALAR(json) || !JsonbExtractScalar(&json->root, &scalar))
+				scalar.type = jbvBinary;
+			maybe += block_zone_may_have_label_value(&zone, key, &scalar);
+		}
+	}
+	guarded_free_all();
+	table_close(test.relation, AccessShareLock);
+	PG_RETURN_INT32(maybe);
 }
 
 /*
@@ -546,6 +590,17 @@ read_by_layout(const Damaged *damaged)
 	}
 }
 
+/* Of a column that is not there, some type. */
+static Oid
+type_of_column(Relation relation, int attnum)
+{
+	TupleDesc	desc = RelationGetDescr(relation);
+
+	if (attnum > desc->natts || TupleDescAttr(desc, attnum - 1)->attisdropped)
+		return TEXTOID;
+	return TupleDescAttr(desc, attnum - 1)->atttypid;
+}
+
 static void
 try_to_read(const Damaged *damaged, Outcome *outcome)
 {
@@ -566,7 +621,9 @@ try_to_read(const Damaged *damaged, Outcome *outcome)
 			read_by_layout(damaged);
 		else if (damaged->zones != NULL)
 			for (int attnum = 1; attnum <= 100; attnum++)
-				seen += block_zones_find(damaged->zones, attnum, &zone);
+				seen += block_zones_find(damaged->zones, attnum,
+										 type_of_column(damaged->test->relation, attnum),
+										 &zone);
 		else
 			read_stream(damaged->test->relation, &damaged->stream,
 						damaged->stored, damaged->rows);

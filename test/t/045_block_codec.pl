@@ -31,6 +31,7 @@ $node->safe_psql(
 	CREATE FUNCTION codec_round_trip(regclass, int, int) RETURNS int LANGUAGE C AS '$folder/codec_test';
 	CREATE FUNCTION codec_zones(regclass, OUT name name, OUT nulls bool, OUT all_null bool, OUT min text, OUT max text)
 		RETURNS SETOF record LANGUAGE C AS '$folder/codec_test';
+	CREATE FUNCTION codec_maybe(regclass, name, text, text[], text[] DEFAULT '{}') RETURNS int LANGUAGE C AS '$folder/codec_test';
 	CREATE FUNCTION codec_times(regclass, int) RETURNS text LANGUAGE C AS '$folder/codec_test';
 	CREATE FUNCTION codec_damage(regclass, int, int) RETURNS text LANGUAGE C AS '$folder/codec_test';
 } . q{
@@ -169,18 +170,33 @@ my ($status, $out, $err) = $node->psql(
 is($out, '1048576', 'as many rows as a block can have');
 like($err, qr/ERROR:  54000$/, 'and one more');
 
-# Zones against SQL's own min and max, or what comes first by ORDER BY.
+# Zones against SQL's own min and max, or what comes first by ORDER BY; texts
+# bytewise, and long bytes cut.
+$node->safe_psql(
+	'postgres', q{
+	CREATE FUNCTION cut_min(b bytea) RETURNS bytea LANGUAGE sql AS 'SELECT substr(b, 1, 64)';
+	CREATE FUNCTION cut_max(b bytea) RETURNS bytea LANGUAGE sql AS
+		'SELECT CASE WHEN length(b) > 64 THEN set_byte(substr(b, 1, 64), 63, get_byte(b, 63) + 1) ELSE b END';
+	CREATE VIEW ranges AS SELECT attrelid, attnum, attname, attbyval, base, CASE WHEN attbyval THEN '%I' ELSE CASE base
+			WHEN 'text'::regtype THEN '%I::text COLLATE "C"' WHEN 'varchar'::regtype THEN '%I::text COLLATE "C"'
+			WHEN 'bpchar'::regtype THEN '%I::text COLLATE "C"' ELSE '%I' END END AS value
+		FROM (SELECT *, coalesce(nullif(typbasetype, 0), t.oid)::regtype AS base
+			FROM pg_attribute JOIN pg_type t ON atttypid = t.oid WHERE attnum > 0 AND NOT attisdropped) a
+		WHERE attbyval AND base <> 'xid'::regtype OR base IN ('text'::regtype, 'varchar', 'bpchar', 'name', 'uuid', 'bytea', 'numeric',
+			'interval', 'timetz', 'inet', 'cidr', 'macaddr', 'macaddr8', 'bit', 'varbit', 'tid')});
 foreach my $table (qw(whole holes many dropped empty))
 {
 	my $expected = $node->safe_psql(
 		'postgres', qq{
-		SELECT string_agg(format(
-			'SELECT %s, %L, count(*) > count(%I), count(%3\$I) = 0, %s', attnum, attname, attname,
-			CASE WHEN attbyval AND attname <> 'xi'
-				THEN format('(SELECT format(''%%s'', (array_agg(%1\$I ORDER BY %1\$I))[1]) FROM $table WHERE %1\$I IS NOT NULL), '
-					'(SELECT format(''%%s'', (array_agg(%1\$I ORDER BY %1\$I DESC))[1]) FROM $table WHERE %1\$I IS NOT NULL)', attname)
-				ELSE 'NULL, NULL' END || ' FROM $table'), ' UNION ALL ') || ' ORDER BY 1'
-		FROM pg_attribute WHERE attrelid = '$table'::regclass AND attnum > 0 AND NOT attisdropped});
+		SELECT string_agg(format('SELECT %s, %L, count(*) > count(%I), count(%3\$I) = 0, %s FROM $table', a.attnum, a.attname, a.attname,
+			CASE WHEN value IS NULL THEN 'NULL, NULL' WHEN base = 'bytea'::regtype THEN format(
+					'(SELECT cut_min((array_agg(%1\$I ORDER BY %1\$I))[1])::text FROM $table WHERE %1\$I IS NOT NULL), '
+					'(SELECT cut_max((array_agg(%1\$I ORDER BY %1\$I DESC))[1])::text FROM $table WHERE %1\$I IS NOT NULL)', a.attname)
+				ELSE format('(SELECT format(''%%s'', (array_agg(%1\$s ORDER BY %1\$s))[1]) FROM $table WHERE %2\$I IS NOT NULL), '
+					'(SELECT format(''%%s'', (array_agg(%1\$s ORDER BY %1\$s DESC))[1]) FROM $table WHERE %2\$I IS NOT NULL)',
+					format(value, a.attname), a.attname) END), ' UNION ALL ') || ' ORDER BY 1'
+		FROM pg_attribute a LEFT JOIN ranges r USING (attrelid, attnum)
+		WHERE a.attrelid = '$table'::regclass AND a.attnum > 0 AND NOT a.attisdropped});
 	is( $node->safe_psql(
 			'postgres', qq{
 			SELECT attnum, z.* FROM codec_zones('$table') z
@@ -192,6 +208,44 @@ like(
 	$node->safe_psql('postgres', q{SELECT * FROM codec_zones('whole') WHERE name IN ('mo', 'f8', 'ev')}),
 	qr/^f8\|f\|f\|-Infinity\|NaN\nev\|f\|f\|0\|3000\nmo\|f\|f\|sadder\|happy$/,
 	'zones of enums, domains, and numbers that are none');
+
+# Filters: what is there is never denied, what is not nearly always.
+sub maybe
+{
+	my ($table, $column, $question, $keys, $values) = @_;
+	return $node->safe_psql('postgres', "SELECT codec_maybe('$table', '$column', '$question', $keys, " . ($values // "'{}'") . ')');
+}
+$node->safe_psql(
+	'postgres', q{
+	CREATE TABLE labels AS SELECT jsonb_build_object('service', 's' || n % 100, 'n', n % 10, 'zero', 0.00, 'half', 0.50, 'b', true,
+		'nothing', NULL, 'text', '5', 'deep', '{"inner": 1}'::jsonb, 'list', '["a", 1]'::jsonb, '', 'empty', 'é', 'ü') AS j FROM generate_series(1, 500) n;
+	INSERT INTO labels VALUES (NULL), ('{}'), ('[]'), ('["element", {"no": 1}, ["no"]]'), ('"scalar"'), ('7'), ('null'), (jsonb_build_object('long', repeat('x', 100000))), ('{"huge": 1e300, "small": -1e-300}');
+	CREATE TABLE names AS SELECT ('name' || n % 100)::name AS n, ('c' || n % 100)::char(10) AS c, CASE WHEN n % 2 = 0 THEN 'a' || repeat('x', 100) END AS same
+		FROM generate_series(1, 500) n});
+my $texts = "ARRAY(SELECT 'text ' || n FROM generate_series(0, 999) n WHERE n % 50 > 0) || ''::text || 'more'::text";
+is(maybe('many', 't', 'text', $texts), '982', 'all texts that are there');
+cmp_ok(maybe('many', 't', 'text', "ARRAY(SELECT 'text ' || n || '.' FROM generate_series(0, 999) n)"), '<', 30, 'few that are not there');
+is(maybe('many', 't', 'text', "ARRAY['textual', 'z', 'LESS']"), '0', 'none out of the range');
+is(maybe('names', 'n', 'text', "ARRAY(SELECT 'name' || n FROM generate_series(0, 99) n)"), '100', 'names');
+cmp_ok(maybe('names', 'n', 'text', "ARRAY(SELECT 'name5' || n FROM generate_series(10, 99) n)"), '<', 8, 'and no names');
+is(maybe('names', 'c', 'text', "ARRAY(SELECT 'c' || n || repeat(' ', n) FROM generate_series(0, 99) n)"), '100', 'padded texts');
+cmp_ok(maybe('names', 'c', 'text', "ARRAY(SELECT 'c' || n || '0' FROM generate_series(10, 99) n)"), '<', 8, 'and no such');
+is(maybe('names', 'same', 'text', "ARRAY['a' || repeat('x', 100)]"), '1', 'a text that is longer than bounds of ranges');
+is(maybe('names', 'same', 'text', "ARRAY['a' || repeat('x', 101), 'a', '']"), '0', 'and no other one');
+is(maybe('labels', 'j', 'key', "ARRAY['service', 'n', 'zero', 'half', 'b', 'nothing', 'text', 'deep', 'list', '', 'é', 'element', 'scalar', 'long', 'huge']"), '15', 'keys, and strings in arrays');
+is(maybe('labels', 'j', 'key', "ARRAY['inner', 'a', 'no', 'null', 's1']"), '0', 'no keys within');
+is(maybe('labels', 'j', 'value', "ARRAY['service', 'n', 'n', 'zero', 'zero', 'half', 'b', 'nothing', 'text', 'deep', 'list', '', 'é', 'huge', 'small']",
+		q{ARRAY['"s99"', '9', '9.000', '0', '-0.0', '5e-1', 'true', 'null', '"5"', '{"inner": 1}', '["a", 1]', '"empty"', '"\u00fc"', '10e299', '-0.1e-299']}),
+	'15', 'keys with values, in other words');
+is(maybe('labels', 'j', 'value', "ARRAY['service', 'service', 'n', 'n', 'zero', 'b', 'b', 'nothing', 'nothing', 'text', 'deep', 'inner', 'none', 'none']",
+		q{ARRAY['"s100"', '99', '10', '"1"', '0.1', 'false', '"true"', '"null"', '0', '5', '1', '1', '1', '{}']}),
+	'0', 'and no other values');
+is(maybe('labels', 'j', 'shown', "ARRAY['service', 'n', 'zero', 'half', 'b', 'text', 'deep', 'list', '']",
+		q{ARRAY['s99', '9', '0.00', '0.50', 'true', '5', '{"inner": 1}', '["a", 1]', 'empty']}),
+	'9', 'values as they are shown');
+is(maybe('labels', 'j', 'shown', "ARRAY['service', 'n', 'b', 'text', 'none', 'n', 'n', 'n', 'n']", q{ARRAY['s100', '10', 'false', '6', '{}', '-', '1.2.3', '', '.5']}),
+	'0', 'and others');
+is(maybe('labels', 'j', 'text', "ARRAY['s1']"), '1', 'a question that the zone does not know: maybe');
 
 # Damage: nothing but data_corrupted is raised, and no value leaves its stream.
 my $times = $ENV{PYRO_TEST_FULL} ? 5000 : 100;
