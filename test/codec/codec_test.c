@@ -26,6 +26,7 @@
 #include "pyro_ext.h"
 #include "tableam/block_codec.h"
 #include "tableam/block_stream.h"
+#include "tableam/profile_column.h"
 
 #include "guarded_memory.h"
 #include "profile/profile_type.h"
@@ -42,12 +43,42 @@ profile_is_type(Oid type)
 	return false;
 }
 
-Datum
-profile_unpack(Datum datum)
+pg_noreturn static void
+no_profiles(void)
 {
-	return datum;
+	elog(ERROR, "there are no profiles here");
 }
 
+ProfileColumnBuilder *
+profile_column_builder_create(void)
+{
+	no_profiles();
+}
+
+Size
+profile_column_add(ProfileColumnBuilder *builder, Datum profile)
+{
+	no_profiles();
+}
+
+Size
+profile_column_builder_size(const ProfileColumnBuilder *builder)
+{
+	no_profiles();
+}
+
+void
+profile_column_finish(ProfileColumnBuilder *builder, const uint32 *order, const StackRuns *runs,
+					  TextBuffer *parts)
+{
+	no_profiles();
+}
+
+Datum
+profile_column_value(ProfileColumn *column, int index)
+{
+	no_profiles();
+}
 
 /* Rows of a table, as they were put into a block, and that block. */
 typedef struct TestBlock
