@@ -19,7 +19,7 @@
 #include "stack/bit_blocks.h"
 
 /* Sums that would take more memory than this are left out. */
-#define MAX_MEMORY		((size_t) 256 << 20)
+#define MAX_MEMORY		((size_t) 64 << 20)
 
 /* The samples of a single row say as much as their sums. */
 #define MIN_ROWS		2

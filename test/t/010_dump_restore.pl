@@ -50,6 +50,10 @@ $node->safe_psql(
 	CREATE TABLE public.parted_1 PARTITION OF public.parted FOR VALUES WITH (MODULUS 2, REMAINDER 1);
 	INSERT INTO public.parted SELECT n, ('main;f' || n || ' 1')::profile FROM generate_series(1, 100) n;
 
+	-- what is said of a table comes along
+	CREATE TABLE public.stored (n int, k text) USING pyro;
+	SELECT pyro.set_policy('public.stored', order_by => '{k,n}');
+
 	CREATE VIEW public.tops AS SELECT file, t.* FROM public.profiles, flamegraph_top(flame) t;
 	CREATE MATERIALIZED VIEW public.drawn AS
 		SELECT total > 1000 AS large, flamegraph_merge(flame) AS flame, profile_merge(profile) AS profile
@@ -64,11 +68,13 @@ my $content = q{
 	SELECT 'profiles', count(*), sum(total), md5(string_agg(concat(file, profile_to_pprof(profile), flame), '|' ORDER BY file)) FROM profiles
 	UNION ALL SELECT 'hard', count(*), count(profile), md5(string_agg(concat(n, profile_to_pprof(profile), flame), '|' ORDER BY n)) FROM hard
 	UNION ALL SELECT tableoid::regclass::text, count(*), sum(n), md5(string_agg(profile::text, '|' ORDER BY n)) FROM parted GROUP BY tableoid
+	UNION ALL SELECT 'policies', count(*), 0, string_agg(concat(relation, order_by), '|') FROM pyro.policy
 	UNION ALL SELECT 'tops', count(*), sum(self), md5(string_agg(function, '|' ORDER BY file, function COLLATE "C")) FROM tops
 	UNION ALL SELECT 'drawn', count(*), 0, md5(string_agg(concat(flame, profile), '|' ORDER BY large)) FROM drawn
 	UNION ALL SELECT 'functions', 0, profile_total(doubled('main 1')), md5((SELECT own(profile)::text FROM profiles WHERE file LIKE 'go-cpu%'))
 	ORDER BY 1};
 my $expected = $node->safe_psql('original', $content);
+like($expected, qr/^policies\|1\|0\|stored\{k,n\}$/m, 'there is a policy to dump');
 like($expected, qr/^profiles\|15\|\d/m, 'there is something to dump');
 
 my $folder = $node->basedir;
