@@ -575,7 +575,7 @@ put_own_label(Writer *writer, Bytes *sample, int64 number, uint64 span)
 /* Write a stack as a sample. */
 static void
 put_stack(Writer *writer, const Series *series, const Stack *stack, uint32 count,
-		   uint64 span)
+		  uint64 span)
 {
 	uint64		numbers[MAX_DEPTH];
 	Bytes		message = {0};
