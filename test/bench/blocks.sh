@@ -155,7 +155,7 @@ recorded() {
 
 if [ -n "$corpora" ]; then
   recorded parca 'Parca, consecutive heaps' "$corpora"/parca-dev__parca/16445*.pb.gz
-  recorded kafka 'Kafka, CPU from JFR' "$corpora"/grafana__pyroscope/cortex-dev-01__kafka-0__cpu__*.process_cpu_cpu_*.pb.gz
+  recorded kafka 'Kafka, CPU from JFR' "$corpora"/grafana__pyroscope/cortex-dev-01__kafka-0__*process_cpu_cpu_*.pb.gz
 fi
 
 #
