@@ -33,6 +33,7 @@ typedef struct MarkedSet
 struct DictionarySubset
 {
 	const SealedDictionary *sealed;
+	bool		has_marks;		/* of a row that was not finished */
 	MarkedSet	strings;
 	MarkedSet	mappings;
 	MarkedSet	functions;
@@ -90,7 +91,6 @@ mark(MarkedSet *set, uint32 i)
 	*word |= bit;
 }
 
-/* Forget what is marked: a row has failed. */
 static void
 clear_marks(MarkedSet *set)
 {
@@ -517,6 +517,7 @@ dictionary_subset_create(const SealedDictionary *sealed,
 	if (subset == NULL)
 		return NULL;
 	subset->sealed = sealed;
+	subset->has_marks = false;
 	if (!init_marks(&subset->strings, sealed->stacks.nstrings, allocator) ||
 		!init_marks(&subset->mappings, sealed->stacks.nmappings, allocator) ||
 		!init_marks(&subset->functions, sealed->stacks.nfunctions, allocator) ||
@@ -528,6 +529,21 @@ dictionary_subset_create(const SealedDictionary *sealed,
 		return NULL;
 	}
 	return subset;
+}
+
+/*
+ * Forget what a row has marked that was not finished: it failed, or somebody
+ * left it by a long jump, as an allocator may.
+ */
+static void
+clear_all_marks(DictionarySubset *subset)
+{
+	clear_marks(&subset->strings);
+	clear_marks(&subset->mappings);
+	clear_marks(&subset->functions);
+	clear_marks(&subset->locations);
+	clear_marks(&subset->nodes);
+	clear_marks(&subset->label_sets);
 }
 
 static bool
@@ -556,9 +572,9 @@ take_row(RowSubset *r)
  * in the request; row->sample_index tells which of its keys each is.
  * All arrays of the row come from the allocator; strings stay where they are.
  * Returns false with PYRO_CORRUPT where the request asks for what is not
- * there, or PYRO_NO_MEMORY; the subset can serve other rows then.  Nobody is
- * polled, since whoever left by a long jump would leave marks behind.  The
- * sealed dictionary's own references are believed.
+ * there, or PYRO_NO_MEMORY; the subset can serve other rows then, also after
+ * a long jump out of the allocator.  The sealed dictionary's own references are
+ * believed.
  */
 bool
 dictionary_subset_row(DictionarySubset *subset, const SubsetRequest *request,
@@ -571,13 +587,11 @@ dictionary_subset_row(DictionarySubset *subset, const SubsetRequest *request,
 	};
 
 	memset(row, 0, sizeof(*row));
-	if (take_row(&r))
-		return true;
-	clear_marks(&subset->strings);
-	clear_marks(&subset->mappings);
-	clear_marks(&subset->functions);
-	clear_marks(&subset->locations);
-	clear_marks(&subset->nodes);
-	clear_marks(&subset->label_sets);
-	return false;
+	if (subset->has_marks)
+		clear_all_marks(subset);
+	subset->has_marks = true;
+	if (!take_row(&r))
+		return false;
+	subset->has_marks = false;
+	return true;
 }

@@ -756,6 +756,7 @@ block_builder_finish(BlockBuilder *builder)
 	RowOrder	order = sort_rows(builder);
 
 	built.layout = block_layout_create(builder->rows, count_streams(builder));
+	built.layout->memory = block_builder_memory(builder);
 	stream = &built.layout->streams[2];
 	payload_start(&payload);
 	finish_system_columns(builder, order.row, &payload, built.layout->streams);

@@ -144,6 +144,7 @@ block_pin_release(BlockPin *pin)
 {
 	if (pin->block == NULL)
 		return;
+	account(pin->block);		/* it may have grown while it was read */
 	pin->block->pins--;
 	pin->block = NULL;
 	shrink();
@@ -192,6 +193,7 @@ typedef struct StreamContext
 	Relation	rel;
 	const BlockEntry *entry;
 	AttrNumber	attnum;
+	MemoryContext memory;		/* for what is decoded; the block's in the end */
 } StreamContext;
 
 static void
@@ -212,7 +214,7 @@ add_stream_context(void *arg)
 
 /*
  * Begin to decode a stream: read it.  Gives its stored bytes, as VARDATA, which
- * end_stream frees.
+ * end_stream frees.  Whatever fails in between leaves nothing in the block.
  */
 static struct varlena *
 begin_stream(StreamContext *context, Relation rel, const BlockEntry *entry,
@@ -225,6 +227,8 @@ begin_stream(StreamContext *context, Relation rel, const BlockEntry *entry,
 	context->entry = entry;
 	context->attnum = stream->attnum;
 	error_context_stack = &context->callback;
+	context->memory = AllocSetContextCreate(CurrentMemoryContext, "column of a block",
+											ALLOCSET_SMALL_SIZES);
 	return payload_read(rel, entry, stream->offset, stream->stored);
 }
 
@@ -233,17 +237,19 @@ end_stream(StreamContext *context, OpenBlock *block, struct varlena *stored)
 {
 	pfree(stored);
 	error_context_stack = context->callback.previous;
+	MemoryContextSetParent(context->memory, block->context);
 	account(block);
 }
 
 static const BlockColumn *
-open_profiles(OpenBlock *block, Relation rel, const BlockEntry *entry, const BlockStream *stream,
+open_profiles(const BlockLayout *layout, const StreamContext *context, const BlockStream *stream,
 			  const char *stored)
 {
-	BlockColumn *column = block_presence_decode(stream, stored, entry->rows, block->context);
+	BlockColumn *column = block_presence_decode(stream, stored, context->entry->rows,
+												context->memory);
 
-	column->profiles = profile_column_open(rel, entry, block->layout, stream->attnum,
-										   column->nprofiles, block->context);
+	column->profiles = profile_column_open(context->rel, context->entry, layout, stream->attnum,
+										   column->nprofiles, context->memory);
 	return column;
 }
 
@@ -252,6 +258,7 @@ block_column(BlockPin *pin, Relation rel, const BlockEntry *entry, Form_pg_attri
 {
 	OpenBlock  *block = pin->block;
 	const BlockStream *stream;
+	const BlockColumn *column;
 	struct varlena *stored;
 	StreamContext context;
 
@@ -263,12 +270,12 @@ block_column(BlockPin *pin, Relation rel, const BlockEntry *entry, Form_pg_attri
 	if (stream == NULL)
 		return NULL;
 	stored = begin_stream(&context, rel, entry, stream);
-	block->columns[attribute->attnum - 1] =
-		profile_column_is_stored(block->layout, attribute->attnum) ?
-		open_profiles(block, rel, entry, stream, VARDATA(stored)) :
-		block_column_decode(stream, VARDATA(stored), attribute, entry->rows, block->context);
+	column = profile_column_is_stored(block->layout, attribute->attnum) ?
+		open_profiles(block->layout, &context, stream, VARDATA(stored)) :
+		block_column_decode(stream, VARDATA(stored), attribute, entry->rows, context.memory);
 	end_stream(&context, block, stored);
-	return block->columns[attribute->attnum - 1];
+	block->columns[attribute->attnum - 1] = column;
+	return column;
 }
 
 /* A stream that every block has. */
@@ -295,10 +302,11 @@ block_prior_tids(BlockPin *pin, Relation rel, const BlockEntry *entry)
 		const BlockStream *stream = system_stream(block, BLOCK_PRIOR_TIDS);
 		StreamContext context;
 		struct varlena *stored = begin_stream(&context, rel, entry, stream);
+		ItemPointerData *tids = block_prior_tids_decode(stream, VARDATA(stored), entry->rows,
+														context.memory);
 
-		block->prior_tids = block_prior_tids_decode(stream, VARDATA(stored), entry->rows,
-													block->context);
 		end_stream(&context, block, stored);
+		block->prior_tids = tids;
 	}
 	return block->prior_tids;
 }
@@ -313,9 +321,11 @@ block_xmins(BlockPin *pin, Relation rel, const BlockEntry *entry)
 		const BlockStream *stream = system_stream(block, BLOCK_XMINS);
 		StreamContext context;
 		struct varlena *stored = begin_stream(&context, rel, entry, stream);
+		TransactionId *xmins = block_xmins_decode(stream, VARDATA(stored), entry->rows,
+												  context.memory);
 
-		block->xmins = block_xmins_decode(stream, VARDATA(stored), entry->rows, block->context);
 		end_stream(&context, block, stored);
+		block->xmins = xmins;
 	}
 	return block->xmins;
 }

@@ -3,7 +3,8 @@
  *	  Where the streams of a block lie in its payload.
  *
  * In the directory a layout is a bytea: version (uint16), number of streams
- * (uint16), rows (uint32), and then the streams as BlockStream defines them.
+ * (uint16), rows (uint32), memory (uint64), and then the streams as BlockStream
+ * defines them.
  * Nothing in it is believed before it is checked: what comes out of
  * block_layout_from_bytea names only bytes that the payload has.
  */
@@ -14,7 +15,7 @@
 #include "tableam/block_layout.h"
 #include "tableam/block_stream.h"
 
-#define LAYOUT_VERSION	1
+#define LAYOUT_VERSION	2
 
 /* more parts than this no column has */
 #define MAX_PARTS		16
@@ -27,9 +28,10 @@ typedef struct LayoutHeader
 	uint16		version;
 	uint16		nstreams;
 	uint32		rows;
+	uint64		memory;
 } LayoutHeader;
 
-StaticAssertDecl(sizeof(LayoutHeader) == 8, "LayoutHeader has padding");
+StaticAssertDecl(sizeof(LayoutHeader) == 16, "LayoutHeader has padding");
 
 static Size
 layout_size(int nstreams)
@@ -56,7 +58,7 @@ block_layout_create(int rows, int nstreams)
 bytea *
 block_layout_to_bytea(const BlockLayout *layout)
 {
-	LayoutHeader header = {LAYOUT_VERSION, layout->nstreams, layout->rows};
+	LayoutHeader header = {LAYOUT_VERSION, layout->nstreams, layout->rows, layout->memory};
 	Size		streams_size = layout->nstreams * sizeof(BlockStream);
 	Size		size = VARHDRSZ + sizeof(header) + streams_size;
 	bytea	   *bytes = palloc(size);
@@ -142,6 +144,7 @@ block_layout_from_bytea(const bytea *bytes, Size payload_size)
 	LayoutHeader header = read_header(bytes);
 	BlockLayout *layout = block_layout_create(header.rows, header.nstreams);
 
+	layout->memory = header.memory;
 	memcpy(layout->streams, VARDATA_ANY(bytes) + sizeof(header),
 		   header.nstreams * sizeof(BlockStream));
 	check_streams(layout, payload_size);

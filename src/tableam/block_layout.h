@@ -44,6 +44,7 @@ typedef struct BlockLayout
 {
 	int			rows;
 	int			nstreams;
+	uint64		memory;			/* that the builder of the block had */
 	BlockStream streams[FLEXIBLE_ARRAY_MEMBER];
 } BlockLayout;
 

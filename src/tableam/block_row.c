@@ -109,6 +109,17 @@ block_row_store_columns(BlockPin *pin, Relation rel, const BlockEntry *entry, in
 	slot->tts_tableOid = RelationGetRelid(rel);
 }
 
+void
+block_row_detach(TupleTableSlot *slot)
+{
+	TupleDesc	desc = slot->tts_tupleDescriptor;
+
+	for (int i = 0; i < slot->tts_nvalid; i++)
+		if (!slot->tts_isnull[i] && TupleDescAttr(desc, i)->attlen == -1 &&
+			VARATT_IS_EXTERNAL_EXPANDED(DatumGetPointer(slot->tts_values[i])))
+			slot->tts_values[i] = PointerGetDatum(PG_DETOAST_DATUM(slot->tts_values[i]));
+}
+
 /* ---- finding a row ---- */
 
 BlockReader *

@@ -32,6 +32,13 @@ void		block_row_store(BlockPin *pin, Relation rel, const BlockEntry *entry, int 
 void		block_row_store_columns(BlockPin *pin, Relation rel, const BlockEntry *entry, int row,
 									const Bitmapset *columns, TupleTableSlot *slot);
 
+/*
+ * Make values of such a slot that change when another row of the block is
+ * read, as profiles do, into ones that do not, in the current memory context:
+ * for expressions, which may read the table themselves.
+ */
+void		block_row_detach(TupleTableSlot *slot);
+
 /* A block that a reader has met. */
 typedef struct KnownBlock
 {

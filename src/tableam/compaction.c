@@ -150,6 +150,15 @@ compaction_has_reserved(Compaction *compaction)
 }
 
 void
+compaction_give_back(Compaction *compaction)
+{
+	/* nobody may have reserved pages behind ours */
+	if (compaction->storage.next_vpage == compaction->end_vpage)
+		compaction->storage.next_vpage = compaction->first_vpage;
+	storage_update(compaction->rel, &compaction->storage);
+}
+
+void
 compaction_add_block(Compaction *compaction, BlockBuilder *builder)
 {
 	Relation	rel = compaction->rel;

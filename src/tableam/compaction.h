@@ -51,6 +51,9 @@ void		compaction_reserve(Compaction *compaction);
 /* Within a later step: are the reserved pages still this table's? */
 bool		compaction_has_reserved(Compaction *compaction);
 
+/* Within that step: give them all back, as there is to be no block. */
+void		compaction_give_back(Compaction *compaction);
+
 /*
  * Within that step: finish a block from what the builder has, save it, list it
  * in the directory, index it, and count it.  The rest of the reserved pages is

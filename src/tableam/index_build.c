@@ -205,7 +205,15 @@ report_done(const IndexBuild *build, int64 pages)
 static bool
 form_entry(IndexBuild *build, TupleTableSlot *slot, Datum *values, bool *nulls)
 {
+	MemoryContext before;
+
 	MemoryContextReset(build->econtext->ecxt_per_tuple_memory);
+	if (slot == build->block_slot)
+	{
+		before = MemoryContextSwitchTo(build->econtext->ecxt_per_tuple_memory);
+		block_row_detach(slot);
+		MemoryContextSwitchTo(before);
+	}
 	build->econtext->ecxt_scantuple = slot;
 	if (build->predicate != NULL && !ExecQual(build->predicate, build->econtext))
 		return false;

@@ -125,6 +125,7 @@ index_entries_insert(Relation rel, const BlockEntry *entry)
 			ResetPerTupleExprContext(estate);
 			block_row_store_columns(pin, rel, entry, row, columns, slot);
 			before = MemoryContextSwitchTo(GetPerTupleMemoryContext(estate));
+			block_row_detach(slot);
 			insert_entries(rel, &indexes, estate, slot);
 			MemoryContextSwitchTo(before);
 		}

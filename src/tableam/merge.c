@@ -58,9 +58,8 @@ typedef struct Group
  * mostly be there already.
  */
 static double
-memory_to_merge(const BlockEntry *entry)
+memory_to_merge(const BlockLayout *layout)
 {
-	BlockLayout *layout = block_layout_from_bytea(entry->streams, entry->payload_size);
 	double		size = 0;
 
 	for (int i = 0; i < layout->nstreams; i++)
@@ -72,18 +71,26 @@ memory_to_merge(const BlockEntry *entry)
 		else if (stream->part == STACK_KEYS || stream->part == STACK_VALUES)
 			size += (double) stream->raw * SAMPLES_UNPACKED;
 	}
-	pfree(layout);
 	return size;
 }
 
-/* How much of a block's limits a block takes, its marked rows left out. */
+/*
+ * How much of a block's limits a block takes, its marked rows left out.  One
+ * that had half of the memory is large enough, whatever its dictionary might
+ * have in common with others.
+ */
 static double
 fullness(const BlockEntry *entry, int marked)
 {
+	BlockLayout *layout = block_layout_from_bytea(entry->streams, entry->payload_size);
 	double		live = 1.0 - (double) marked / entry->rows;
+	double		result = live * Max((double) entry->rows / compaction_block_rows(),
+									memory_to_merge(layout) / compaction_block_size());
 
-	return live * Max((double) entry->rows / compaction_block_rows(),
-					  memory_to_merge(entry) / compaction_block_size());
+	if (layout->memory >= compaction_block_size() / 2)
+		result = Max(result, MERGE_SMALL);
+	pfree(layout);
+	return result;
 }
 
 /* The number of marks on each block of a list. */
@@ -197,43 +204,83 @@ drop_block(Compaction *compaction, const BlockEntry *entry, const MarkSet *marks
 	compaction->storage.dropped_rows += entry->rows;
 }
 
-/* Merge the blocks with these first pages, as far as they are still there. */
-static void
-merge_blocks(Compaction *compaction, const int64 *first_vpages, int count)
+/* A block whose rows are in the builder. */
+typedef struct MergedBlock
 {
-	BlockBuilder *builder = block_builder_create(RelationGetDescr(compaction->rel),
-												 CurrentMemoryContext, COMPRESSION_LEVEL);
-	int			merged = 0;
+	BlockEntry *entry;
+	MarkSet    *marks;
+} MergedBlock;
 
-	block_builder_set_order(builder, block_order_of_table(compaction->rel));
+/* Does the builder have room for the block? */
+static bool
+has_room(const BlockBuilder *builder, const BlockEntry *entry)
+{
+	BlockLayout *layout = block_layout_from_bytea(entry->streams, entry->payload_size);
+	double		size = block_builder_memory(builder) + memory_to_merge(layout);
+
+	pfree(layout);
+	return size <= compaction_block_size();
+}
+
+/*
+ * Take blocks into the builder as long as it has room: dictionaries may have
+ * less in common than was hoped for.  Blocks that are gone, or that somebody
+ * else has locked, are passed over.
+ */
+static int
+take_blocks(Compaction *compaction, const int64 *first_vpages, int count, BlockBuilder *builder,
+			MergedBlock *merged)
+{
+	int			taken = 0;
+
 	for (int i = 0; i < count; i++)
 	{
 		BlockEntry *entry = directory_find(compaction->storage.id, first_vpages[i], NULL);
 		ItemPointerData first,
 					last;
-		MarkSet    *marks;
 
 		if (entry == NULL || entry->first_vpage != first_vpages[i])
 			continue;
-		/* dictionaries may have had less in common than was hoped for */
-		if (merged > 0 && block_builder_memory(builder) + memory_to_merge(entry) >
-			compaction_block_size())
+		if (taken > 0 && !has_room(builder, entry))
 			break;
 		if (!lock_block(compaction->rel, entry))
 			continue;
 		/* read after the lock, so that no mark can be missed */
 		set_block_row_tid(&first, entry->first_vpage, 0);
 		set_block_row_tid(&last, entry->first_vpage, entry->rows - 1);
-		marks = marks_read(compaction->storage.id, &first, &last, NULL);
-		add_rows(compaction->rel, entry, marks, builder);
-		drop_block(compaction, entry, marks);
-		merged++;
+		merged[taken].entry = entry;
+		merged[taken].marks = marks_read(compaction->storage.id, &first, &last, NULL);
+		add_rows(compaction->rel, entry, merged[taken].marks, builder);
+		taken++;
 	}
+	return taken;
+}
+
+/* Merge the blocks with these first pages, as far as they are still there. */
+static void
+merge_blocks(Compaction *compaction, const int64 *first_vpages, int count)
+{
+	BlockBuilder *builder = block_builder_create(RelationGetDescr(compaction->rel),
+												 CurrentMemoryContext, COMPRESSION_LEVEL);
+	MergedBlock *merged = palloc(count * sizeof(MergedBlock));
+	int			taken;
+
+	block_builder_set_order(builder, block_order_of_table(compaction->rel));
+	taken = take_blocks(compaction, first_vpages, count, builder, merged);
+
+	/* a block alone stays where it is, unless rows are taken out of it */
+	if (taken == 0 || (taken == 1 && merged[0].marks->count == 0))
+	{
+		compaction_give_back(compaction);
+		return;
+	}
+	for (int i = 0; i < taken; i++)
+		drop_block(compaction, merged[i].entry, merged[i].marks);
 	CommandCounterIncrement();
-	if (merged > 0 && block_builder_rows(builder) > 0)
+	if (block_builder_rows(builder) > 0)
 		compaction_add_block(compaction, builder);
-	else if (merged > 0)
-		storage_update(compaction->rel, &compaction->storage);
+	else
+		compaction_give_back(compaction);
 }
 
 /* Do a merge in two transactions; false if there was none to do. */

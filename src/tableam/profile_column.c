@@ -86,15 +86,21 @@ get_flat_size(ExpandedObjectHeader *object)
 
 	if (column->flat == NULL)
 	{
-		MemoryContext before = MemoryContextSwitchTo(column->flat_context);
-		Allocator	allocator = context_allocator(CurrentMemoryContext);
+		MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext, "profile to rebuild",
+													  ALLOCSET_DEFAULT_SIZES);
+		MemoryContext before = MemoryContextSwitchTo(scratch);
+		Allocator	allocator = context_allocator(scratch);
+		struct varlena *flat;
 		Profile		profile;
 		PyroError	error;
 
 		pyro_check(stack_block_read(column->stacks, column->index, &allocator, &profile, &error),
 				   &error);
-		column->flat = (struct varlena *) DatumGetPointer(profile_to_transient_datum(&profile));
+		flat = (struct varlena *) DatumGetPointer(profile_to_transient_datum(&profile));
+		column->flat = MemoryContextAllocHuge(column->flat_context, VARSIZE(flat));
+		memcpy(column->flat, flat, VARSIZE(flat));
 		MemoryContextSwitchTo(before);
+		MemoryContextDelete(scratch);
 	}
 	return VARSIZE(column->flat);
 }

@@ -80,8 +80,35 @@ CALL pyro.compact('stored');
 :different;
 SELECT * FROM pyro.verify('stored');
 
+-- an index whose function reads the table: rows are not mixed up
+CREATE TABLE peeked (n int, p profile) USING pyro;
+INSERT INTO peeked SELECT n, p FROM files WHERE p IS NOT NULL;
+CALL pyro.compact('peeked');
+CREATE FUNCTION peek(i int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS
+	$$ BEGIN PERFORM profile_total(p) FROM peeked WHERE n = 1 + i % 7; RETURN i; END $$;
+CREATE INDEX ON peeked (peek(n), profile_total(p));
+SET enable_seqscan = off;
+SELECT count(*) AS missed FROM files f WHERE f.p IS NOT NULL AND NOT EXISTS (
+	SELECT FROM peeked s WHERE peek(s.n) = f.n AND profile_total(s.p) = profile_total(f.p));
+RESET enable_seqscan;
+DROP TABLE peeked;
+
+-- a block alone is not merged again and again
+SET pyro.block_size = '64kB';
+INSERT INTO stored SELECT 5000 + n, 'own', string_agg(format('%s;f%s_%s %s', n, n, i, i), E'\n')::profile
+FROM generate_series(1, 200) n, generate_series(1, 20) i GROUP BY n ORDER BY n;
+CALL pyro.compact('stored');
+CALL pyro.compact('stored');
+CALL pyro.compact('stored');
+CREATE TEMP TABLE blocks_before AS SELECT block FROM pyro.blocks WHERE relation = 'stored'::regclass;
+CALL pyro.compact('stored');
+SELECT count(*) > 4 AS blocks, count(b.block) = count(*) AS all_as_before FROM blocks_before FULL JOIN
+	(SELECT block FROM pyro.blocks WHERE relation = 'stored'::regclass) b USING (block);
+RESET pyro.block_size;
+SELECT count(*) FROM stored WHERE n > 5000 AND profile_total(p) = 210;
+
 -- damage is an error, of the row's block only
 SELECT pyro.block_streams('\x', 0);
-SELECT pyro.block_streams('\x0100000000000000', 5);
+SELECT pyro.block_streams('\x02000000000000000000000000000000', 5);
 DROP TABLE stored, files CASCADE;
 DROP DOMAIN cpu_profile;

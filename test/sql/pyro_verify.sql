@@ -58,7 +58,7 @@ BEGIN; UPDATE pyro.block SET streams = substr(streams, 1, 40) WHERE first_vpage 
 BEGIN; UPDATE pyro.block SET payload_size = payload_size + 1 WHERE first_vpage = 1; SELECT regexp_replace(verify, '\d+ bytes|\d+$', 'N', 'g') AS verify FROM pyro.verify('t'); ROLLBACK;
 -- The checksum of a stream; other columns and blocks can be read.
 CREATE TABLE saved AS SELECT storage_id, first_vpage, streams FROM pyro.block;
-UPDATE pyro.block SET streams = set_byte(streams, 8 + 3 * 24 + 12, 255 - get_byte(streams, 8 + 3 * 24 + 12)) WHERE first_vpage = 1;
+UPDATE pyro.block SET streams = set_byte(streams, 16 + 3 * 24 + 12, 255 - get_byte(streams, 16 + 3 * 24 + 12)) WHERE first_vpage = 1;
 \c -
 SET client_min_messages = warning;
 SET pyro.block_rows = 100;

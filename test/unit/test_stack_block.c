@@ -9,6 +9,8 @@
  */
 #include "postgres_fe.h"
 
+#include <setjmp.h>
+
 #include "block/name_tree.h"
 #include "block/stack_block.h"
 #include "block/stack_block_internal.h"
@@ -445,6 +447,76 @@ check_no_memory(void)
 	unit_ok(sound && nfailed > 10, "%u failed allocations are reported", nfailed);
 }
 
+/* ---- long jumps ---- */
+
+static jmp_buf jump;
+static uint64 jump_at = 0;		/* this allocation from now; 0: none */
+
+static void *
+allocate_or_jump(void *owner, size_t size)
+{
+	if (jump_at > 0 && --jump_at == 0)
+		longjmp(jump, 1);
+	return unit_allocate(owner, size);
+}
+
+/* Read a row; false if that was left by a jump. */
+static bool
+read_or_jump(StackBlock *block, uint32 row, const Allocator *allocator)
+{
+	Profile		profile;
+	PyroError	error = {0};
+
+	if (setjmp(jump) != 0)
+		return false;
+	stack_block_read(block, row, allocator, &profile, &error);
+	jump_at = 0;
+	return true;
+}
+
+/* As a query is cancelled: at each allocation while a row is read. */
+static void
+check_jumps(void)
+{
+	static Expected few;
+	UnitMemory	memory;
+	Allocator	jumping;
+	PyroError	error = {0};
+	TextBuffer	parts[STACK_PART_END];
+	ByteRange	ranges[STACK_PART_END] = {{0}};
+	StackBlock *block = NULL;
+	uint32		njumps = 0;
+	uint32		nwrong = 0;
+
+	unit_memory_init(&memory);
+	jumping = memory.allocator;
+	jumping.allocate = allocate_or_jump;
+	for (uint32 i = 0; i < all.n && few.n < 4; i++)
+		if (all.flat[i].length > 1000 && all.flat[i].length < 4000)
+		{
+			few.flat[few.n] = all.flat[i];
+			few.label[few.n++] = all.label[i];
+		}
+	if (build(&few, 0, few.n, NULL, NULL, &memory, parts, &error))
+	{
+		for (int i = STACK_HEADS; i < STACK_PART_END; i++)
+			ranges[i] = byte_range(parts[i].data, parts[i].length);
+		block = stack_block_open(few.n, ranges, MAX_MEMORY, &jumping, &error);
+	}
+	for (uint32 row = 0; block != NULL && row < few.n; row++)
+		for (uint64 at = 1;; at++)
+		{
+			jump_at = at;
+			if (read_or_jump(block, row, &jumping))
+				break;
+			njumps++;
+			nwrong += check_rows(block, &few, 0, few.n, NULL);
+		}
+	unit_ok(block != NULL && njumps > 20 && nwrong == 0,
+			"after %u jumps out of reading a row all rows are right", njumps);
+	unit_memory_free(&memory);
+}
+
 /* ---- where profiles come from ---- */
 
 static void
@@ -499,6 +571,7 @@ main(void)
 	check_merge(&all, "random making");
 	check_damage();
 	check_no_memory();
+	check_jumps();
 	forget(&all);
 	return unit_finish();
 }
