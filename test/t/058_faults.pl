@@ -21,6 +21,31 @@ $node->safe_psql(
 	ALTER TABLE p ALTER v SET STORAGE EXTERNAL;
 });
 
+# Readers of profiles that are cancelled: what the session reads afterwards, and
+# stores, is right, and no memory is left behind.
+$node->safe_psql(
+	'postgres', q{
+	CREATE TABLE profiles (id int PRIMARY KEY, note text, p profile) USING pyro;
+	INSERT INTO profiles SELECT n, NULL, string_agg(format('main;s%s;f%s;g%s_%s %s', n % 7, i, n, i % 9, i), E'\n')::profile
+		FROM generate_series(1, 200) n, generate_series(1, 150) i GROUP BY n ORDER BY n;
+	CREATE TABLE expected AS SELECT id, md5(profile_send(p)) AS digest FROM profiles;
+	CALL pyro.compact('profiles')});
+my $script = '';
+foreach my $round (1 .. $rounds * 10)
+{
+	$script .= 'SET statement_timeout = ' . (1 + $round % 12) . ";\nSELECT sum(profile_total(p)) FROM profiles;\nSET statement_timeout = 0;\n"
+	  . "UPDATE profiles SET note = 'round $round' WHERE id = 1 + $round % 200;\n";
+	$script .= "DISCARD ALL;\n" if $round % 60 == 0;
+}
+$script .= q{SELECT 'contexts', sum(total_bytes) < 100000000 FROM pg_backend_memory_contexts};
+my ($done, $shown, $cancelled) = $node->psql('postgres', $script, on_error_stop => 0);
+my $times = () = $cancelled =~ /canceling statement due to statement timeout/g;
+note "cancelled $times times";
+cmp_ok($times, '>', 0, 'readers of profiles were cancelled');
+like($shown, qr/^contexts\|t$/m, 'they leave no memory behind');
+is($node->safe_psql('postgres', 'SELECT count(*), count(*) FILTER (WHERE digest <> md5(profile_send(p))) FROM profiles JOIN expected USING (id)'),
+	'200|0', 'and what was read and stored afterwards is right');
+
 # What differs between the twins, and what is not sound.
 sub differences
 {
