@@ -34,6 +34,7 @@
 
 /* A block that takes so much of the limits is large enough to be left alone. */
 #define MERGE_SMALL		0.125
+#define MERGE_MEMORY	0.75		/* of the memory: the dictionary counts, too */
 
 /* A block is rewritten when so many of its rows are marked. */
 #define REWRITE_MARKED	0.25
@@ -76,7 +77,7 @@ memory_to_merge(const BlockLayout *layout)
 
 /*
  * How much of a block's limits a block takes, its marked rows left out.  One
- * that had half of the memory is large enough, whatever its dictionary might
+ * that had most of the memory is large enough, whatever its dictionary might
  * have in common with others.
  */
 static double
@@ -87,7 +88,7 @@ fullness(const BlockEntry *entry, int marked)
 	double		result = live * Max((double) entry->rows / compaction_block_rows(),
 									memory_to_merge(layout) / compaction_block_size());
 
-	if (layout->memory >= compaction_block_size() / 2)
+	if (layout->memory >= compaction_block_size() * MERGE_MEMORY)
 		result = Max(result, MERGE_SMALL);
 	pfree(layout);
 	return result;
