@@ -34,7 +34,7 @@
 
 /* A block that takes so much of the limits is large enough to be left alone. */
 #define MERGE_SMALL		0.125
-#define MERGE_MEMORY	0.75		/* of the memory: the dictionary counts, too */
+#define MERGE_MEMORY	0.75	/* of the memory: the dictionary counts, too */
 
 /* A block is rewritten when so many of its rows are marked. */
 #define REWRITE_MARKED	0.25
