@@ -34,7 +34,7 @@ sub stream
 	my (undef, $count) = unpack 'SS', $layout;
 	foreach my $i (0 .. $count - 1)
 	{
-		my ($attnum, undef, $offset, $stored) = unpack 'sSLL', substr $layout, 8 + 24 * $i;
+		my ($attnum, undef, $offset, $stored) = unpack 'sSLL', substr $layout, 16 + 24 * $i;
 		return ($offset, $stored) if $attnum == $column;
 	}
 	die "no stream of column $column";
