@@ -136,11 +136,15 @@
 #define executor_run_serially(query, once) ((once) = false, (query)->already_executed = true)
 #endif
 
-/* 18: what a collation is like is asked of its locale */
+/*
+ * 18: what a collation is like is asked of its locale, whose header needs that
+ * of ICU; so only those that are so by name
+ */
 #if PG_VERSION_NUM >= 180000
 #define collation_is_bytewise(collation) \
-	(pg_newlocale_from_collation(collation)->collate_is_c)
+	((collation) == C_COLLATION_OID)
 #else
+extern bool lc_collate_is_c(Oid collation);
 #define collation_is_bytewise(collation) lc_collate_is_c(collation)
 #endif
 

@@ -64,7 +64,8 @@ append_raw(PayloadBuffer *payload, ByteRange raw)
 {
 	if (raw.size > MaxAllocSize - payload->size)
 		fail_payload_too_large();
-	memcpy(payload_reserve(payload, raw.size), raw.bytes, raw.size);
+	if (raw.size > 0)
+		memcpy(payload_reserve(payload, raw.size), raw.bytes, raw.size);
 	payload->size += raw.size;
 }
 

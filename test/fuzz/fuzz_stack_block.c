@@ -110,7 +110,7 @@ merge_rows(StackBlock *block)
 		added = stack_builder_add_row(builder, block, row, &scratch.allocator, &error);
 		unit_memory_free(&scratch);
 	}
-	if (added && stack_builder_finish(builder, NULL, parts, &error))
+	if (added && stack_builder_finish(builder, NULL, NULL, parts, &error))
 	{
 		for (int i = STACK_HEADS; i < STACK_PART_END; i++)
 			ranges[i] = byte_range(parts[i].data, parts[i].length);

@@ -254,7 +254,7 @@ write_stack_blocks(const char *folder)
 						exit(1);
 			bytes_free(&bytes);
 		}
-		if (!stack_builder_finish(builder, NULL, parts, &error))
+		if (!stack_builder_finish(builder, NULL, NULL, parts, &error))
 			exit(1);
 		write_stack_block(folder, number, nrows, parts, &memory.allocator);
 		unit_memory_free(&memory);
