@@ -85,7 +85,7 @@ CREATE TABLE peeked (n int, p profile) USING pyro;
 INSERT INTO peeked SELECT n, p FROM files WHERE p IS NOT NULL;
 CALL pyro.compact('peeked');
 CREATE FUNCTION peek(i int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS
-	$$ BEGIN PERFORM profile_total(p) FROM peeked WHERE n = 1 + i % 7; RETURN i; END $$;
+	$$ BEGIN PERFORM public.profile_total(p) FROM public.peeked WHERE n = 1 + i % 7; RETURN i; END $$;
 CREATE INDEX ON peeked (peek(n), profile_total(p));
 SET enable_seqscan = off;
 SELECT count(*) AS missed FROM files f WHERE f.p IS NOT NULL AND NOT EXISTS (
