@@ -36,8 +36,8 @@ typedef struct Adding
 	for (uint32 start = 0, end = Min(BATCH, n); start < end && poll_batch(a, start); \
 		 start = end, end += Min(BATCH, (n) - end))
 
-#define FOR_BATCH(i, k) \
-	for (uint32 i = start, k = 0; i < end; i++, k++)
+#define FOR_BATCH(i) \
+	for (uint32 i = start; i < end; i++)
 
 static inline bool
 poll_batch(const Adding *a, uint32 start)
@@ -183,20 +183,20 @@ add_strings(Adding *a)
 
 	FOR_BATCHES(a, a->stacks->nstrings)
 	{
-		FOR_BATCH(i, k)
+		FOR_BATCH(i)
 		{
-			hashes[k] = hash_string(d, strings[i]);
-			hash_index_prefetch(&d->strings.index, hashes[k]);
+			hashes[i - start] = hash_string(d, strings[i]);
+			hash_index_prefetch(&d->strings.index, hashes[i - start]);
 		}
-		FOR_BATCH(i, k)
+		FOR_BATCH(i)
 		{
-			map[i] = hash_index_peek(&d->strings.index, hashes[k]);
+			map[i] = hash_index_peek(&d->strings.index, hashes[i - start]);
 			__builtin_prefetch(&d->strings.items[map[i]]);
 		}
-		FOR_BATCH(i, k)
+		FOR_BATCH(i)
 			__builtin_prefetch(d->strings.items[map[i]].text.data);
-		FOR_BATCH(i, k)
-			if (!find_string(d, strings[i], hashes[k], &map[i], a->error))
+		FOR_BATCH(i)
+			if (!find_string(d, strings[i], hashes[i - start], &map[i], a->error))
 			return false;
 	}
 	return true;
@@ -294,19 +294,19 @@ add_functions(Adding *a)
 
 	FOR_BATCHES(a, a->stacks->nfunctions)
 	{
-		FOR_BATCH(i, k)
+		FOR_BATCH(i)
 		{
-			functions[k] = a->stacks->functions[i];
-			functions[k].name = string[functions[k].name];
-			functions[k].system_name = string[functions[k].system_name];
-			functions[k].filename = string[functions[k].filename];
-			hashes[k] = hash_function(d, &functions[k]);
-			hash_index_prefetch(&d->functions.index, hashes[k]);
+			functions[i - start] = a->stacks->functions[i];
+			functions[i - start].name = string[functions[i - start].name];
+			functions[i - start].system_name = string[functions[i - start].system_name];
+			functions[i - start].filename = string[functions[i - start].filename];
+			hashes[i - start] = hash_function(d, &functions[i - start]);
+			hash_index_prefetch(&d->functions.index, hashes[i - start]);
 		}
-		FOR_BATCH(i, k)
-			__builtin_prefetch(&d->functions.items[hash_index_peek(&d->functions.index, hashes[k])]);
-		FOR_BATCH(i, k)
-			if (!find_function(d, &functions[k], hashes[k],
+		FOR_BATCH(i)
+			__builtin_prefetch(&d->functions.items[hash_index_peek(&d->functions.index, hashes[i - start])]);
+		FOR_BATCH(i)
+			if (!find_function(d, &functions[i - start], hashes[i - start],
 							   &a->map->function[i], a->error))
 			return false;
 	}
@@ -403,24 +403,24 @@ add_locations(Adding *a)
 
 	FOR_BATCHES(a, a->stacks->nlocations)
 	{
-		FOR_BATCH(i, k)
+		FOR_BATCH(i)
 		{
-			locations[k] = a->stacks->locations[i];
-			locations[k].mapping = map_reference(a->map->mapping,
-												 locations[k].mapping);
-			hashes[k] = hash_location(a, &locations[k]);
-			hash_index_prefetch(&d->locations.index, hashes[k]);
+			locations[i - start] = a->stacks->locations[i];
+			locations[i - start].mapping = map_reference(a->map->mapping,
+														 locations[i - start].mapping);
+			hashes[i - start] = hash_location(a, &locations[i - start]);
+			hash_index_prefetch(&d->locations.index, hashes[i - start]);
 		}
-		FOR_BATCH(i, k)
+		FOR_BATCH(i)
 		{
-			map[i] = hash_index_peek(&d->locations.index, hashes[k]);
+			map[i] = hash_index_peek(&d->locations.index, hashes[i - start]);
 			__builtin_prefetch(&d->locations.items[map[i]]);
 		}
-		FOR_BATCH(i, k)
+		FOR_BATCH(i)
 			if (map[i] < d->locations.n)
 			__builtin_prefetch(&d->lines.items[d->locations.items[map[i]].line_start]);
-		FOR_BATCH(i, k)
-			if (!find_location(a, &locations[k], hashes[k], &map[i]))
+		FOR_BATCH(i)
+			if (!find_location(a, &locations[i - start], hashes[i - start], &map[i]))
 			return false;
 	}
 	return true;
@@ -468,16 +468,16 @@ add_nodes(Adding *a)
 	hashes[0] = d->seed;
 	FOR_BATCHES(a, a->stacks->nnodes)
 	{
-		FOR_BATCH(i, k)
+		FOR_BATCH(i)
 		{
 			if (i > 0)
 				hashes[i] = hash_words(d, hashes[parent[i]],
 									   a->map->location[location[i]], 0);
 			hash_index_prefetch(&d->nodes.index, (uint32) hashes[i]);
 		}
-		FOR_BATCH(i, k)
+		FOR_BATCH(i)
 			__builtin_prefetch(&d->nodes.items[hash_index_peek(&d->nodes.index, (uint32) hashes[i])]);
-		FOR_BATCH(i, k)
+		FOR_BATCH(i)
 			if (i == 0)
 			map[i] = 0;
 		else if (!find_node(d, map[parent[i]],
