@@ -275,11 +275,11 @@ BEGIN
 	IF id = at THEN RAISE 'row %', id; END IF;
 	RETURN true;
 END $$;
-SELECT count(profile) FROM pyro_twin WHERE profile IS NOT NULL AND fail_at(702, id);
-SELECT count(*) FROM pyro_twin WHERE length(profile::text) > 0 AND fail_at(702, id);
+SELECT count(profile) FROM pyro_twin WHERE profile IS NOT NULL AND fail_at(704, id);
+SELECT count(*) FROM pyro_twin WHERE length(profile::text) > 0 AND fail_at(704, id);
 DO $$
 BEGIN
-	PERFORM length(profile::text) FROM pyro_twin WHERE fail_at(701, id);
+	PERFORM length(profile::text) FROM pyro_twin WHERE fail_at(705, id);
 EXCEPTION WHEN raise_exception THEN
 	NULL;
 END $$;
@@ -308,7 +308,8 @@ SELECT DISTINCT plan ->> 'Node Type' AS node, scan ->> 'Custom Plan Provider' AS
 	scan ->> 'Blocks Skipped by Range' AS skipped, scan ->> 'Streams Decoded' AS streams
 FROM shown_as_json('SELECT ts FROM pyro_twin WHERE id < 1100') plan, jsonb_path_query(plan, '$.**{0 to last} ?
 	(@."Custom Plan Provider" == "PyroScan")') scan;
-SELECT v, n FROM generate_series(1, 3) v, LATERAL (SELECT count(*) AS n FROM pyro_twin WHERE service = 'service ' || v) c;
+SELECT thrice('SELECT v, n FROM generate_series(1, 3) v, LATERAL (SELECT count(*) AS n FROM twins
+	WHERE service = ''service '' || v) c');
 SET max_parallel_workers_per_gather = 0;
 
 ---- partitions
@@ -398,6 +399,8 @@ SELECT count(*) FROM (TABLE seen EXCEPT SELECT id, service, profile FROM heap_tw
 VACUUM FULL pyro_twin;
 SELECT thrice('SELECT * FROM twins');
 CALL on_both('ALTER TABLE twins ALTER price TYPE float8');
+SELECT compare('Seq Scan', 'SELECT * FROM twins WHERE id < 300');
+CALL pyro.compact('pyro_twin');
 SELECT thrice('SELECT * FROM twins WHERE id < 300');
 CALL on_both('TRUNCATE twins');
 EXPLAIN (COSTS OFF) SELECT * FROM pyro_twin;
