@@ -362,18 +362,65 @@ blocks_met(double n, double rows)
 	return n <= 1 ? Min(n, rows) : n * (1 - pow(1 - 1 / n, rows));
 }
 
-/* How many blocks are opened to fetch rows in an order of its own, or theirs. */
+/* The conditions of an index scan that all rows meet that it finds. */
+static List *
+index_conditions(Path *path)
+{
+	List	   *result = NIL;
+	ListCell   *cell;
+
+	if (IsA(path, IndexPath))
+		foreach(cell, ((IndexPath *) path)->indexclauses)
+			result = lappend(result, lfirst_node(IndexClause, cell)->rinfo->clause);
+	else if (IsA(path, BitmapAndPath))
+		foreach(cell, ((BitmapAndPath *) path)->bitmapquals)
+			result = list_concat(result, index_conditions(lfirst(cell)));
+	return result;
+}
+
+/* Rows that are fetched by an index from the blocks. */
+typedef struct Fetch
+{
+	double		rows;			/* each time */
+	double		blocks;			/* among which they are */
+	double		order;			/* index_order() */
+	double		loops;
+} Fetch;
+
+static Fetch
+make_fetch(PlannerInfo *root, const Path *path, Path *index, Selectivity selectivity,
+		   const ScanCostInfo *info, const BlockShape *shape)
+{
+	RelOptInfo *rel = path->parent;
+	Fetch		fetch = {.loops = loops_of(root, path)};
+
+	fetch.rows = clamp_row_est(selectivity * rel->tuples) *
+		Min(shape->rows / Max(rel->tuples, 1), 1);
+	fetch.blocks = shape->blocks *
+		filtered_share(root, rel->relid, info, shape, index_conditions(index));
+	if (IsA(index, IndexPath))
+		fetch.order = index_order(root, (IndexPath *) index);
+	return fetch;
+}
+
+/*
+ * How many blocks are opened each time: in their order, or for rows anywhere
+ * once more for each row whose block is not kept.
+ */
 static double
-blocks_opened(const BlockShape *shape, double rows, double order, double loops)
+blocks_opened(const BlockShape *shape, const Fetch *fetch)
 {
 	double		kept = blocks_kept(shape);
-	double		met = blocks_met(shape->blocks, rows * loops);
-	double		scattered = met <= kept ? met : met + (rows * loops - met) * (1 - kept / met);
-	double		ordered = ceil(rows / shape->rows_per_block) * loops;
+	double		rows = fetch->rows * fetch->loops;
+	double		n = fetch->loops > 1 ? shape->blocks : fetch->blocks;
+	double		met = blocks_met(n, rows);
+	double		scattered = met <= kept ? met : met + (rows - met) * (1 - kept / met);
+	double		ordered = ceil(fetch->rows / shape->rows_per_block) * fetch->loops;
 
-	if (shape->blocks <= kept)
-		ordered = Min(ordered, shape->blocks);
-	return (order * Min(ordered, scattered) + (1 - order) * scattered) / loops;
+	if (n <= kept)
+		ordered = Min(ordered, n);
+	return (fetch->order * Min(ordered, scattered) + (1 - fetch->order) * scattered) /
+		fetch->loops;
 }
 
 /* Raise the costs of a path that fetches rows by their TIDs. */
@@ -385,30 +432,30 @@ raise_cost(Path *path, const BlockShape *shape, double rows, double opened)
 }
 
 static void
-raise_index_path(PlannerInfo *root, IndexPath *path, const BlockShape *shape, double share)
+raise_index_path(PlannerInfo *root, IndexPath *path, const ScanCostInfo *info,
+				 const BlockShape *shape)
 {
-	double		rows = clamp_row_est(path->indexselectivity * path->path.parent->tuples) * share;
+	Fetch		fetch = make_fetch(root, &path->path, &path->path, path->indexselectivity, info,
+								   shape);
 
-	raise_cost(&path->path, shape, rows,
-			   blocks_opened(shape, rows, index_order(root, path), loops_of(root, &path->path)));
+	raise_cost(&path->path, shape, fetch.rows, blocks_opened(shape, &fetch));
 }
 
 /* Bitmaps have the rows in order, so that each block is opened once. */
 static void
-raise_bitmap_path(PlannerInfo *root, BitmapHeapPath *path, const BlockShape *shape, double share)
+raise_bitmap_path(PlannerInfo *root, BitmapHeapPath *path, const ScanCostInfo *info,
+				  const BlockShape *shape)
 {
 	Cost		cost;
 	Selectivity selectivity;
-	double		order = 0;
-	double		rows;
+	Fetch		fetch;
+	double		opened;
 
 	cost_bitmap_tree_node(path->bitmapqual, &cost, &selectivity);
-	rows = clamp_row_est(selectivity * path->path.parent->tuples) * share;
-	if (IsA(path->bitmapqual, IndexPath))
-		order = index_order(root, (IndexPath *) path->bitmapqual);
-	raise_cost(&path->path, shape, rows,
-			   order * ceil(rows / shape->rows_per_block) +
-			   (1 - order) * blocks_met(shape->blocks, rows));
+	fetch = make_fetch(root, &path->path, path->bitmapqual, selectivity, info, shape);
+	opened = fetch.order * ceil(fetch.rows / shape->rows_per_block) +
+		(1 - fetch.order) * blocks_met(fetch.blocks, fetch.rows);
+	raise_cost(&path->path, shape, fetch.rows, opened);
 }
 
 static int
@@ -419,7 +466,7 @@ order_by_cost(const ListCell *a, const ListCell *b)
 
 /* The planner keeps paths in the order of their costs. */
 static void
-raise_paths(PlannerInfo *root, List *paths, const BlockShape *shape, double share)
+raise_paths(PlannerInfo *root, List *paths, const ScanCostInfo *info, const BlockShape *shape)
 {
 	ListCell   *cell;
 
@@ -428,9 +475,9 @@ raise_paths(PlannerInfo *root, List *paths, const BlockShape *shape, double shar
 		Path	   *path = lfirst(cell);
 
 		if (IsA(path, IndexPath))
-			raise_index_path(root, (IndexPath *) path, shape, share);
+			raise_index_path(root, (IndexPath *) path, info, shape);
 		else if (IsA(path, BitmapHeapPath))
-			raise_bitmap_path(root, (BitmapHeapPath *) path, shape, share);
+			raise_bitmap_path(root, (BitmapHeapPath *) path, info, shape);
 	}
 	list_sort(paths, order_by_cost);
 }
@@ -439,8 +486,7 @@ void
 cost_index_paths_over_blocks(PlannerInfo *root, RelOptInfo *rel, const ScanCostInfo *info)
 {
 	BlockShape	shape = block_shape(info);
-	double		share = Min(shape.rows / Max(rel->tuples, 1), 1);
 
-	raise_paths(root, rel->pathlist, &shape, share);
-	raise_paths(root, rel->partial_pathlist, &shape, share);
+	raise_paths(root, rel->pathlist, info, &shape);
+	raise_paths(root, rel->partial_pathlist, info, &shape);
 }
