@@ -196,10 +196,12 @@ RESET plan_cache_mode;
 -- which blocks are of use may be known only while the query runs
 SET enable_hashjoin = off;
 SET enable_mergejoin = off;
-SELECT shown('SELECT v.id, t.ts FROM (VALUES (10), (1900)) v (id) JOIN pyro_twin t ON t.id = v.id');
+SET enable_material = off;
+SELECT shown('SELECT v.id, t.ts FROM (VALUES (10), (1900)) v (id) LEFT JOIN pyro_twin t ON t.id = v.id');
 SELECT thrice('SELECT v.id, t.ts FROM (VALUES (10), (1900), (700), (NULL)) v (id) LEFT JOIN twins t ON t.id = v.id');
 RESET enable_hashjoin;
 RESET enable_mergejoin;
+RESET enable_material;
 
 ---- cursors
 
