@@ -29,11 +29,18 @@ COMMENT ON FUNCTION profile_send(profile) IS
 
 -- Stored out of line as it is: the value compresses itself, and a part of an
 -- uncompressed external value can be fetched alone.
+CREATE FUNCTION profile_typanalyze(internal) RETURNS bool
+	AS 'MODULE_PATHNAME', 'profile_typanalyze'
+	LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION profile_typanalyze(internal) IS
+	'ANALYZE';
+
 CREATE TYPE profile (
 	INPUT = profile_in,
 	OUTPUT = profile_out,
 	RECEIVE = profile_recv,
 	SEND = profile_send,
+	ANALYZE = profile_typanalyze,
 	INTERNALLENGTH = VARIABLE,
 	ALIGNMENT = int4,
 	STORAGE = external

@@ -10,6 +10,7 @@
 #include "catalog/dependency.h"
 #include "catalog/pg_type.h"
 #include "commands/extension.h"
+#include "commands/vacuum.h"
 #include "libpq/pqformat.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
@@ -29,6 +30,9 @@
 
 /* Of more bytes the text, two digits a byte, might not fit into a value. */
 #define MAX_PROFILE_SIZE_KB		(500 * 1024)
+
+/* A sample to tell NULLs and sizes by. */
+#define STATISTICS_ROWS			3000
 
 static int	max_profile_size_kb = 64 * 1024;
 static int	max_samples = 1000000;
@@ -466,4 +470,47 @@ profile_out(PG_FUNCTION_ARGS)
 	hex_encode(VARDATA(bytes), size, output + 2);
 	output[size * 2 + 2] = '\0';
 	PG_RETURN_CSTRING(output);
+}
+
+/* ---- statistics ---- */
+
+/* The share of NULLs, and the size of the others as they are stored. */
+static void
+compute_statistics(VacAttrStats *stats, AnalyzeAttrFetchFunc fetch, int rows, double all_rows)
+{
+	double		size = 0;
+	int			nulls = 0;
+
+	for (int i = 0; i < rows; i++)
+	{
+		bool		isnull;
+		Datum		value;
+
+		COMPAT_VACUUM_DELAY_POINT(true);
+		value = fetch(stats, i, &isnull);
+		if (isnull)
+			nulls++;
+		else
+			size += VARSIZE_ANY(DatumGetPointer(value));
+	}
+	if (rows == 0)
+		return;
+	stats->stats_valid = true;
+	stats->stanullfrac = (double) nulls / rows;
+	stats->stawidth = nulls < rows ? size / (rows - nulls) : 0;
+	stats->stadistinct = -(1 - stats->stanullfrac);
+}
+
+PYRO_FUNCTION(profile_typanalyze);
+/*
+ * Profiles differ, and no query asks which of two is greater.
+ */
+Datum
+profile_typanalyze(PG_FUNCTION_ARGS)
+{
+	VacAttrStats *stats = (VacAttrStats *) PG_GETARG_POINTER(0);
+
+	stats->compute_stats = compute_statistics;
+	stats->minrows = STATISTICS_ROWS;
+	PG_RETURN_BOOL(true);
 }

@@ -15,9 +15,13 @@
 #include "access/genam.h"
 #include "access/heaptoast.h"
 #include "access/htup_details.h"
+#include "access/table.h"
 #include "access/xloginsert.h"
+#include "catalog/partition.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_index.h"
+#include "catalog/pg_inherits.h"
+#include "catalog/pg_statistic_ext.h"
 #include "commands/progress.h"
 #include "commands/vacuum.h"
 #include "common/pg_prng.h"
@@ -27,11 +31,14 @@
 #include "storage/lmgr.h"
 #include "utils/backend_progress.h"
 #include "utils/backend_status.h"
+#include "utils/datum.h"
+#include "utils/fmgroids.h"
 #include "utils/memutils.h"
 #include "utils/sampling.h"
 #include "utils/syscache.h"
 
 #include "compat.h"
+#include "profile/profile_type.h"
 #include "tableam/analyze.h"
 #include "tableam/block_tid.h"
 #include "tableam/callbacks.h"
@@ -75,6 +82,11 @@ typedef struct AnalyzeScan
 	double		row_chance;		/* of a row of a chosen block */
 	double		head_chance;	/* of a row of a chosen page */
 	double		live_rows;		/* to be reported for all blocks */
+
+	/* profiles of the present block, by column, or NULL */
+	Datum	   *stand_ins;
+	bool	   *stands_in;		/* may there be one? */
+	MemoryContext stand_in_context;
 } AnalyzeScan;
 
 /* ---- the sample ---- */
@@ -135,6 +147,124 @@ choose_blocks(AnalyzeScan *analyze, double page_share)
 	analyze->live_rows = (all_rows - analyze->marks->count) * page_share;
 }
 
+/* ---- profiles in the sample ---- */
+
+static bool
+has_extended_statistics(Oid relid)
+{
+	Relation	catalog = table_open(StatisticExtRelationId, AccessShareLock);
+	ScanKeyData key;
+	SysScanDesc scan;
+	bool		result;
+
+	ScanKeyInit(&key, Anum_pg_statistic_ext_stxrelid, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(relid));
+	scan = systable_beginscan(catalog, StatisticExtRelidIndexId, true, NULL, 1, &key);
+	result = HeapTupleIsValid(systable_getnext(scan));
+	systable_endscan(scan);
+	table_close(catalog, AccessShareLock);
+	return result;
+}
+
+/*
+ * Does anybody but the type itself look at columns of a sample?  It may also be
+ * part of one of the tables above.
+ */
+static bool
+has_expressions(Relation rel)
+{
+	List	   *indexes = RelationGetIndexList(rel);
+	bool		result = has_extended_statistics(RelationGetRelid(rel));
+	ListCell   *cell;
+
+	if (rel->rd_rel->relispartition)
+	{
+		foreach(cell, get_partition_ancestors(RelationGetRelid(rel)))
+			result |= has_extended_statistics(lfirst_oid(cell));
+	}
+	else
+		result |= has_superclass(RelationGetRelid(rel));
+	foreach(cell, indexes)
+	{
+		Relation	index = index_open(lfirst_oid(cell), AccessShareLock);
+
+		result |= !heap_attisnull(index->rd_indextuple, Anum_pg_index_indexprs, NULL) ||
+			!heap_attisnull(index->rd_indextuple, Anum_pg_index_indpred, NULL);
+		index_close(index, AccessShareLock);
+	}
+	list_free(indexes);
+	return result;
+}
+
+/*
+ * Of profiles ANALYZE wants to know nothing but how large they are, and each
+ * has to be rebuilt for that.  So the first one of a block stands in for all of
+ * that block.
+ */
+static void
+begin_stand_ins(AnalyzeScan *analyze, Relation rel)
+{
+	TupleDesc	desc = RelationGetDescr(rel);
+
+	if (has_expressions(rel))
+		return;
+	analyze->stand_ins = palloc0(desc->natts * sizeof(Datum));
+	analyze->stands_in = palloc0(desc->natts * sizeof(bool));
+	for (int i = 0; i < desc->natts; i++)
+	{
+		Form_pg_attribute attribute = TupleDescAttr(desc, i);
+
+		analyze->stands_in[i] = !attribute->attisdropped && attribute->attlen == -1 &&
+			profile_is_type(attribute->atttypid);
+	}
+	analyze->stand_in_context = AllocSetContextCreate(CurrentMemoryContext, "pyro stand-ins",
+													  ALLOCSET_DEFAULT_SIZES);
+}
+
+static void
+forget_stand_ins(AnalyzeScan *analyze, Relation rel)
+{
+	if (analyze->stand_ins == NULL)
+		return;
+	memset(analyze->stand_ins, 0, RelationGetDescr(rel)->natts * sizeof(Datum));
+	MemoryContextReset(analyze->stand_in_context);
+}
+
+/* Take over the profiles of a row where there are none yet. */
+static void
+take_stand_ins(AnalyzeScan *analyze, TupleTableSlot *slot)
+{
+	MemoryContext before = MemoryContextSwitchTo(analyze->stand_in_context);
+
+	for (int i = 0; i < slot->tts_tupleDescriptor->natts; i++)
+	{
+		bool		isnull;
+		Datum		value;
+
+		if (!analyze->stands_in[i] || DatumGetPointer(analyze->stand_ins[i]) != NULL)
+			continue;
+		value = slot_getattr(slot, i + 1, &isnull);
+		if (!isnull)
+			analyze->stand_ins[i] = datumCopy(value, false, -1);
+	}
+	MemoryContextSwitchTo(before);
+}
+
+static void
+store_sampled_row(AnalyzeScan *analyze, Relation rel, TupleTableSlot *slot)
+{
+	if (analyze->stand_ins == NULL)
+	{
+		block_row_store(analyze->pin, rel, analyze->entry, analyze->row, slot);
+		return;
+	}
+	block_row_store_with(analyze->pin, rel, analyze->entry, analyze->row, analyze->stand_ins,
+						 slot);
+	take_stand_ins(analyze, slot);
+}
+
+/* ---- the rows of blocks ---- */
+
 /*
  * Whatever is written to the directory is kept out by ANALYZE's lock, so that
  * it need not be read by one snapshot.
@@ -155,6 +285,7 @@ begin_analyze(PyroScan *scan)
 		analyze->marks = marks_read_all(id, NULL);
 		analyze->pin = block_pin_create();
 		choose_blocks(analyze, share_of_pages(rel));
+		begin_stand_ins(analyze, rel);
 	}
 	MemoryContextSwitchTo(before);
 	return analyze;
@@ -199,6 +330,7 @@ next_sampled_block_row(PyroScan *scan, TupleTableSlot *slot)
 			analyze->entry = analyze->blocks->entries[BlockSampler_Next(&analyze->sampler)];
 			analyze->row = -1;
 			block_pin_set(analyze->pin, analyze->entry);
+			forget_stand_ins(analyze, scan->base.rs_rd);
 			COMPAT_VACUUM_DELAY_POINT(true);
 			continue;
 		}
@@ -207,7 +339,7 @@ next_sampled_block_row(PyroScan *scan, TupleTableSlot *slot)
 		set_block_row_tid(&tid, analyze->entry->first_vpage, analyze->row);
 		if (marks_find(analyze->marks, &tid) != NULL)
 			continue;
-		block_row_store(analyze->pin, scan->base.rs_rd, analyze->entry, analyze->row, slot);
+		store_sampled_row(analyze, scan->base.rs_rd, slot);
 		change_sides(slot);
 		return true;
 	}

@@ -70,21 +70,15 @@ get_values(BlockPin *pin, Relation rel, const BlockEntry *entry, int row,
 	}
 }
 
-void
-block_row_store(BlockPin *pin, Relation rel, const BlockEntry *entry, int row, TupleTableSlot *slot)
+/* Make a heap tuple of the values that are in a slot's arrays. */
+static void
+store_values(BlockPin *pin, Relation rel, const BlockEntry *entry, int row, TupleTableSlot *slot)
 {
-	TupleDesc	desc = slot->tts_tupleDescriptor;
-	Datum	   *values = slot->tts_values;
-	bool	   *nulls = slot->tts_isnull;
-	MemoryContext before;
-	HeapTuple	tuple;
 	TransactionId xmin = block_xmins(pin, rel, entry)[row];
+	MemoryContext before = MemoryContextSwitchTo(slot->tts_mcxt);
+	HeapTuple	tuple = heap_form_tuple(slot->tts_tupleDescriptor, slot->tts_values,
+										slot->tts_isnull);
 
-	/* the slot's own arrays are scratch until the tuple is in it */
-	ExecClearTuple(slot);
-	get_values(pin, rel, entry, row, NULL, desc, values, nulls);
-	before = MemoryContextSwitchTo(slot->tts_mcxt);
-	tuple = heap_form_tuple(desc, values, nulls);
 	MemoryContextSwitchTo(before);
 
 	tuple->t_tableOid = RelationGetRelid(rel);
@@ -110,6 +104,30 @@ block_row_store(BlockPin *pin, Relation rel, const BlockEntry *entry, int row, T
 	else
 		ExecForceStoreHeapTuple(tuple, slot, true);
 	slot->tts_tableOid = RelationGetRelid(rel);
+}
+
+void
+block_row_store(BlockPin *pin, Relation rel, const BlockEntry *entry, int row, TupleTableSlot *slot)
+{
+	/* the slot's own arrays are scratch until the tuple is in it */
+	ExecClearTuple(slot);
+	get_values(pin, rel, entry, row, NULL, slot->tts_tupleDescriptor, slot->tts_values,
+			   slot->tts_isnull);
+	store_values(pin, rel, entry, row, slot);
+}
+
+void
+block_row_store_with(BlockPin *pin, Relation rel, const BlockEntry *entry, int row,
+					 const Datum *instead, TupleTableSlot *slot)
+{
+	TupleDesc	desc = slot->tts_tupleDescriptor;
+
+	ExecClearTuple(slot);
+	get_values(pin, rel, entry, row, NULL, desc, slot->tts_values, slot->tts_isnull);
+	for (int i = 0; i < desc->natts; i++)
+		if (DatumGetPointer(instead[i]) != NULL && !slot->tts_isnull[i])
+			slot->tts_values[i] = instead[i];
+	store_values(pin, rel, entry, row, slot);
 }
 
 void

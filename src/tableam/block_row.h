@@ -26,6 +26,13 @@ void		block_row_store(BlockPin *pin, Relation rel, const BlockEntry *entry, int 
 							TupleTableSlot *slot);
 
 /*
+ * The same, but where a value is not NULL and there is another one for the
+ * column, by attribute number - 1, that stands in for it.
+ */
+void		block_row_store_with(BlockPin *pin, Relation rel, const BlockEntry *entry, int row,
+								 const Datum *instead, TupleTableSlot *slot);
+
+/*
  * Put some columns of a row, by attribute number, into a virtual slot; NULL for
  * the set means all, and 0, which is no column, may be in it.  The values point
  * into the pinned block; the others are NULL.

@@ -150,7 +150,7 @@ sub some_array
 	my @elements = map { rnd(12) == 0 ? 'NULL' : quote(pick(@{ $columns{$name}[1] })) } 1 .. $n;
 	my $type = exists $comparable{$name} && rnd(3) == 0 ? pick(@{ $comparable{$name} }) : $base;
 	@elements = map { $_ eq 'NULL' ? $_ : "'" . pick(-5 .. 5) . "'" } @elements if $type ne $base && $type =~ /int|numeric|float/;
-	$type = 'text' if $type =~ /^char/;
+	$type = 'bpchar' if $type =~ /^char/;
 	my $array = 'ARRAY[' . join(', ', @elements) . "]::$type\[]";
 	return pick("(SELECT $array)::$type\[]", "NULL::$type\[]") if rnd(4) == 0;
 	return $array;
