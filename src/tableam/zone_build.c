@@ -165,6 +165,10 @@ cut_max(StringRef *max)
 	if (max->length == 0)
 		return false;
 	bytes[max->length - 1]++;
+
+	/* char(n) would not see a space at the end */
+	if (bytes[max->length - 1] == ' ')
+		bytes[max->length - 1]++;
 	return true;
 }
 

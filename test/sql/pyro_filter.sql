@@ -88,6 +88,14 @@ BEGIN
 	END IF;
 END $$;
 
+-- A bound that was cut is still one, where char(n) forgets spaces.
+CREATE TABLE padded (c char(70) COLLATE "C") USING pyro;
+INSERT INTO padded VALUES (repeat('a', 63) || E'\x1f' || 'zz');
+CALL pyro.compact('padded');
+SELECT count(*) FROM padded WHERE c >= (repeat('a', 63) || E'\x1f')::bpchar;
+SELECT * FROM pyro.verify('padded');
+DROP TABLE padded;
+
 -- Labels: of objects; arrays, scalars and NULLs have none.
 INSERT INTO t (id, labels) VALUES (70, '["env", "prod"]'), (71, '"env"'), (72, '{}'), (73, '{"env": null}'), (74, '{"env": {"deep": 1}}'), (75, '{"env": 1.50}');
 CALL pyro.compact('t');
