@@ -28,6 +28,13 @@ struct StackBlock
 	SealedDictionary dictionary;
 	SampleRows *samples;
 	DictionarySubset *subset;
+
+	/* the row that is looked at, without being rebuilt */
+	uint32	   *view_nodes;
+	int64	   *view_values;
+	size_t		nodes_capacity;
+	size_t		values_capacity;
+	StackScratch scratch;		/* made at its first use */
 };
 
 extern void stack_sort_samples(SequenceEntry *entries, uint32 n);
