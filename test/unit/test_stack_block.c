@@ -63,6 +63,26 @@ forget(Expected *list)
 	list->n = 0;
 }
 
+/* Keep the first few, and have them again and again, up to n. */
+static void
+repeat(Expected *list, uint32 few, uint32 n)
+{
+	static Expected kept;
+
+	kept = *list;
+	list->n = 0;
+	for (uint32 i = 0; i < n; i++)
+	{
+		StringRef	flat = kept.flat[i % few];
+		char	   *copy = malloc(flat.length);
+
+		memcpy(copy, flat.data, flat.length);
+		list->flat[list->n] = string_ref(copy, flat.length);
+		list->label[list->n++] = strdup(kept.label[i % few]);
+	}
+	forget(&kept);
+}
+
 /* A block of the expected profiles from first to last, as parts. */
 static bool
 build(const Expected *list, uint32 first, uint32 last, const uint32 *order,
@@ -253,6 +273,43 @@ check_views(StackBlock *block, const char *what)
 	unit_memory_free(&memory);
 }
 
+/* Name tree and sums fit their block, and no other one. */
+static void
+check_check(StackBlock *block, const TextBuffer *parts, const Expected *list, const char *what)
+{
+	bool		has_equals = list->n > 10 && strcmp(list->label[0], list->label[10]) == 0;
+	UnitMemory	memory;
+	PyroError	error = {0};
+	TextBuffer	others[STACK_PART_END];
+	ByteRange	tree = byte_range(parts[STACK_TREE].data, parts[STACK_TREE].length);
+	ByteRange	sums = byte_range(parts[STACK_SUMS].data, parts[STACK_SUMS].length);
+	bool		sound;
+
+	unit_memory_init(&memory);
+	sound = stack_block_check(block, tree, sums, MAX_MEMORY, &memory.allocator, &error);
+	unit_ok(sound, "tree and sums of %s fit", what);
+	if (!sound)
+		unit_note("%s", error.message);
+
+	/* all rows in their order, which is another one */
+	if (sound && has_equals)
+	{
+		StackRuns	runs = {.nruns = 2,.run_end = (uint32[]) {1, list->n},.ends_leading = (bool[]) {false, true}};
+
+		unit_ok(build(list, 0, list->n, NULL, &runs, &memory, others, &error) &&
+				!stack_block_check(block, tree,
+								   byte_range(others[STACK_SUMS].data, others[STACK_SUMS].length),
+								   MAX_MEMORY, &memory.allocator, &error) &&
+				error.kind == PYRO_CORRUPT, "sums of another order of %s do not", what);
+		unit_ok(build(list, 0, 5, NULL, NULL, &memory, others, &error) &&
+				!stack_block_check(block,
+								   byte_range(others[STACK_TREE].data, others[STACK_TREE].length),
+								   sums, MAX_MEMORY, &memory.allocator, &error) &&
+				error.kind == PYRO_CORRUPT, "nor does the tree of a few of %s", what);
+	}
+	unit_memory_free(&memory);
+}
+
 /* ---- sums ---- */
 
 /* What the rows of a group among these add up to. */
@@ -389,6 +446,7 @@ check_block(const Expected *list, const char *what)
 				"%u profiles of %s come back from a block", list->n, what);
 		check_sums(block, parts, &runs, what);
 		check_views(block, what);
+		check_check(block, parts, list, what);
 	}
 	unit_memory_free(&memory);
 }
@@ -681,6 +739,8 @@ main(void)
 	for_all_files(take_file);
 	check_block(&all, "files");
 	check_merge(&all, "files");
+	repeat(&all, 10, 60);
+	check_block(&all, "equal files");
 	forget(&all);
 	take_random(MAX_PROFILES);
 	check_block(&all, "random making");
