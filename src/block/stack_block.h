@@ -87,6 +87,9 @@ extern bool stack_block_header(StackBlock *block, uint32 row, bool totals,
 							   ProfileHeader *header, PyroError *error);
 extern bool stack_block_view(StackBlock *block, uint32 row, uint32 type,
 							 ProfileView *view, PyroError *error);
+extern bool stack_block_has_function(StackBlock *block, uint32 row, StringRef question,
+									 StackNameTest test, void *arg, bool *found,
+									 PyroError *error);
 extern bool stack_block_check(StackBlock *block, ByteRange tree, ByteRange sums,
 							  size_t max_memory, const Allocator *allocator,
 							  PyroError *error);

@@ -10,9 +10,11 @@
 
 #include "block/stack_block_internal.h"
 
-/* Room for so many samples. */
-static bool
-reserve_samples(StackBlock *block, uint32 n, PyroError *error)
+/*
+ * Make room for so many samples in view_nodes and view_values.
+ */
+bool
+stack_block_reserve_samples(StackBlock *block, uint32 n, PyroError *error)
 {
 	if (!grow_array(block->allocator, (void **) &block->view_nodes, 0, &block->nodes_capacity,
 					n, sizeof(uint32)) ||
@@ -60,7 +62,7 @@ stack_block_header(StackBlock *block, uint32 row, bool totals,
 	header->total_overflows = allocate_or_fail(allocator, header->nsample_types, sizeof(bool),
 											   error);
 	if (header->totals == NULL || header->total_overflows == NULL ||
-		!reserve_samples(block, header->nsamples, error))
+		!stack_block_reserve_samples(block, header->nsamples, error))
 		return false;
 	for (uint32 t = 0; t < header->nsample_types; t++)
 		if (!sum_values(block, row, t, header, error))
@@ -86,7 +88,7 @@ stack_block_view(StackBlock *block, uint32 row, uint32 type, ProfileView *view,
 		!stack_scratch_init(&block->scratch, &block->dictionary.stacks, block->allocator,
 							error))
 		return false;
-	if (!reserve_samples(block, n, error) ||
+	if (!stack_block_reserve_samples(block, n, error) ||
 		!sample_rows_read_keys(block->samples, row, block->view_nodes, error) ||
 		!sample_rows_read_values(block->samples, row, type, block->view_values, error))
 		return false;

@@ -28,6 +28,13 @@ typedef struct ExpandedProfileRoutine
 
 	/* the samples of one type; they stay until it is asked again */
 	ProfileView (*view) (ExpandedProfile *profile, int type);
+
+	/*
+	 * Has it a function whose name passes a test?  Tests of the same
+	 * question, which is any bytes, are the same.
+	 */
+	bool		(*has_function) (ExpandedProfile *profile, StringRef question, StackNameTest test,
+								 void *arg);
 } ExpandedProfileRoutine;
 
 struct ExpandedProfile

@@ -41,6 +41,9 @@ typedef struct ProfileView
 	const int64 *values;
 } ProfileView;
 
+/* A test of the name of a function. */
+typedef bool (*StackNameTest) (void *arg, StringRef name);
+
 extern bool stack_scratch_init(StackScratch *scratch,
 							   const StackDictionary *stacks,
 							   const Allocator *allocator, PyroError *error);

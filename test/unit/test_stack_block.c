@@ -242,6 +242,47 @@ count_differences(const CallTree *tree, CallTree *other)
 	return nwrong;
 }
 
+/* Has a name so many bytes? */
+static bool
+has_length(void *arg, StringRef name)
+{
+	return name.length == *(const size_t *) arg;
+}
+
+/* Is the answer about names of a length that of the profile by itself? */
+static bool
+check_search(StackBlock *block, uint32 row, size_t length, uint32 *nfound)
+{
+	UnitMemory	memory;
+	PyroError	error = {0};
+	Profile		profile;
+	bool		expected = false;
+	bool		found = false;
+	bool		done;
+
+	unit_memory_init(&memory);
+	done = stack_block_read(block, row, &memory.allocator, &profile, &error) &&
+		stack_block_has_function(block, row, string_ref((char *) &length, sizeof(length)),
+								 has_length, &length, &found, &error);
+	for (uint32 i = 0; done && i < profile.stacks->nfunctions; i++)
+		expected |= profile.stacks->strings[profile.stacks->functions[i].name].length == length;
+	unit_memory_free(&memory);
+	*nfound += found;
+	return done && found == expected;
+}
+
+static void
+check_searches(StackBlock *block, const char *what)
+{
+	uint32		nwrong = 0;
+	uint32		nfound = 0;
+
+	for (uint32 row = 0; row < block->nrows; row++)
+		nwrong += !check_search(block, row, 13 + row / 4 % 3, &nfound);
+	unit_ok(nwrong == 0 && (block->nrows == 0 || (nfound > 0 && nfound < block->nrows)),
+			"%u of %u rows of %s have functions that are searched for", nfound, block->nrows, what);
+}
+
 /* Two pairs of trees take turns, so that the block's scratch changes hands. */
 static void
 check_views(StackBlock *block, const char *what)
@@ -447,6 +488,7 @@ check_block(const Expected *list, const char *what)
 		check_sums(block, parts, &runs, what);
 		check_views(block, what);
 		check_check(block, parts, list, what);
+		check_searches(block, what);
 	}
 	unit_memory_free(&memory);
 }
