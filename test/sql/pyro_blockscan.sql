@@ -206,7 +206,7 @@ RESET enable_material;
 ---- cursors
 
 BEGIN;
-DECLARE wanderer SCROLL CURSOR FOR SELECT id, profile FROM pyro_twin WHERE service = 'service 2' AND id % 10 = 0;
+DECLARE wanderer SCROLL CURSOR FOR SELECT id, profile_total(profile) FROM pyro_twin WHERE service = 'service 2' AND id % 10 = 0;
 FETCH 2 FROM wanderer;
 FETCH BACKWARD 1 FROM wanderer;
 MOVE FORWARD ALL FROM wanderer;
@@ -217,12 +217,16 @@ FETCH RELATIVE -1 FROM wanderer;
 MOVE BACKWARD ALL FROM wanderer;
 FETCH 1 FROM wanderer;
 COMMIT;
+-- profiles of a cursor outlive their scan
 BEGIN;
-DECLARE held SCROLL CURSOR WITH HOLD FOR SELECT id, profile FROM pyro_twin WHERE id IN (26, 1900) ORDER BY id;
-FETCH 1 FROM held;
+DECLARE held SCROLL CURSOR WITH HOLD FOR SELECT id, profile FROM pyro_twin WHERE id IN (27, 1900);
+FETCH 1 FROM held \gset
+SELECT :id AS id, profile_total(:'profile');
 COMMIT;
-FETCH BACKWARD ALL FROM held;
-FETCH ALL FROM held;
+FETCH 1 FROM held \gset
+SELECT :id AS id, profile_total(:'profile');
+FETCH BACKWARD 1 FROM held \gset
+SELECT :id AS id, profile_total(:'profile');
 CLOSE held;
 -- each row on which a cursor stands, of a block and of the head
 BEGIN;
