@@ -161,11 +161,9 @@ profile_open_view(Datum datum, text *type_name, bool names_only, ProfileHeader *
 	return view_of_profile(profile, *type);
 }
 
-/*
- * Open the head of a profile datum, without reading the rest of it.
- */
-ProfileHeader *
-profile_open_header(Datum datum)
+/* Open the head of a profile datum, without reading the rest of it. */
+static ProfileHeader *
+open_header(Datum datum, bool totals)
 {
 	ExpandedProfile *expanded = expanded_profile_of_datum(datum);
 	Allocator	allocator = context_allocator(CurrentMemoryContext);
@@ -175,7 +173,7 @@ profile_open_header(Datum datum)
 	PyroError	error;
 
 	if (expanded != NULL)
-		return expanded->routine->open_header(expanded, true);
+		return expanded->routine->open_header(expanded, totals);
 	header = palloc(sizeof(ProfileHeader));
 	slice = PG_DETOAST_DATUM_SLICE(datum, 0, 1024);
 	pyro_check(profile_flat_head_size((uint8 *) VARDATA_ANY(slice),
@@ -187,6 +185,24 @@ profile_open_header(Datum datum)
 										VARSIZE_ANY_EXHDR(slice), &allocator,
 										header, &error), &error);
 	return header;
+}
+
+/*
+ * Open the head of a profile datum; its totals may be NULL.
+ */
+ProfileHeader *
+profile_open_header(Datum datum)
+{
+	return open_header(datum, false);
+}
+
+/*
+ * The same with the totals, for which a row of a block has to be read.
+ */
+ProfileHeader *
+profile_open_totals(Datum datum)
+{
+	return open_header(datum, true);
 }
 
 /*

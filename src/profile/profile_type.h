@@ -14,6 +14,7 @@ extern Profile *profile_open(Datum datum);
 extern ProfileView profile_open_view(Datum datum, text *type_name, bool names_only,
 									 ProfileHeader *header, int *type);
 extern ProfileHeader *profile_open_header(Datum datum);
+extern ProfileHeader *profile_open_totals(Datum datum);
 extern Datum profile_to_datum(const Profile *profile);
 extern Datum profile_to_transient_datum(const Profile *profile);
 extern bool profile_is_type(Oid type);
