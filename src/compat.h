@@ -155,4 +155,20 @@ extern bool lc_collate_is_c(Oid collation);
 #define BITMAP_SCAN_ITERATES 0
 #endif
 
+/* 16: the relids of clauses name outer joins, too */
+#if PG_VERSION_NUM >= 160000
+#define outer_join_relids(root) ((root)->outer_join_rels)
+#else
+#define outer_join_relids(root) ((Relids) NULL)
+#endif
+
+/* 18: EXPLAIN has its headers apart */
+#if PG_VERSION_NUM >= 180000
+#define EXPLAIN_STATE_HEADER "commands/explain_state.h"
+#define EXPLAIN_FORMAT_HEADER "commands/explain_format.h"
+#else
+#define EXPLAIN_STATE_HEADER "commands/explain.h"
+#define EXPLAIN_FORMAT_HEADER "commands/explain.h"
+#endif
+
 #endif							/* PYRO_COMPAT_H */

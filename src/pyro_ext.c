@@ -6,6 +6,7 @@
 
 #include "utils/guc.h"
 
+#include "planner/pyro_scan.h"
 #include "profile/profile_type.h"
 #include "pyro_ext.h"
 #include "tableam/bitmap_prefetch.h"
@@ -27,5 +28,6 @@ _PG_init(void)
 	compaction_init();
 	heap_forward_init();
 	drop_init();
+	pyro_scan_init();
 	MarkGUCPrefixReserved("pyro");
 }

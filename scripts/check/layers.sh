@@ -30,7 +30,7 @@ flame: profile stack
 block: profile stack
 query: profile stack
 tableam: block profile stack
-planner: tableam block flame profile stack
+planner: tableam query block flame profile stack
 worker: tableam block s3 profile stack
 bridge: profile stack flame
 LAYERS

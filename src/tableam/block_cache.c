@@ -7,6 +7,8 @@
 #include <limits.h>
 
 #include "lib/ilist.h"
+#include "miscadmin.h"
+#include "utils/datum.h"
 #include "utils/guc.h"
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
@@ -14,6 +16,12 @@
 #include "tableam/block_cache.h"
 #include "tableam/payload.h"
 #include "tableam/profile_column.h"
+
+/*
+ * Runs of fewer rows than this, on average, are not worth being tried before
+ * their rows are.
+ */
+#define MIN_RUN_ROWS	4
 
 /* attribute numbers from 1, and two streams that are not columns */
 struct OpenBlock
@@ -28,6 +36,7 @@ struct OpenBlock
 	BlockLayout *layout;
 	int			column_count;	/* of the array */
 	const BlockColumn **columns;	/* by attribute number - 1, decoded ones */
+	const ValueRuns **runs;		/* the same */
 	ItemPointerData *prior_tids;
 	TransactionId *xmins;
 };
@@ -128,6 +137,7 @@ open_block(const BlockEntry *entry)
 						block->layout->rows)));
 	block->column_count = last_column(block->layout);
 	block->columns = palloc0(block->column_count * sizeof(BlockColumn *));
+	block->runs = palloc0(block->column_count * sizeof(ValueRuns *));
 	MemoryContextSwitchTo(before);
 
 	/* nothing can fail from here on */
@@ -144,16 +154,23 @@ block_pin_release(BlockPin *pin)
 {
 	if (pin->block == NULL)
 		return;
+	for (int i = 0; i < pin->profile_count; i++)
+		if (pin->profiles[i] != NULL)
+			profile_value_forget(pin->profiles[i]);
 	account(pin->block);		/* it may have grown while it was read */
 	pin->block->pins--;
 	pin->block = NULL;
 	shrink();
 }
 
+/* The memory in which the pin is goes, and what hangs on the pin is gone. */
 static void
 release_callback(void *arg)
 {
-	block_pin_release(arg);
+	BlockPin   *pin = arg;
+
+	pin->profile_count = 0;
+	block_pin_release(pin);
 }
 
 BlockPin *
@@ -161,6 +178,7 @@ block_pin_create(void)
 {
 	BlockPin   *pin = palloc0(sizeof(BlockPin));
 
+	pin->context = CurrentMemoryContext;
 	pin->callback.func = release_callback;
 	pin->callback.arg = pin;
 	MemoryContextRegisterResetCallback(CurrentMemoryContext, &pin->callback);
@@ -217,7 +235,7 @@ add_stream_context(void *arg)
  * end_stream frees.  Whatever fails in between leaves nothing in the block.
  */
 static struct varlena *
-begin_stream(StreamContext *context, Relation rel, const BlockEntry *entry,
+begin_stream(StreamContext *context, BlockPin *pin, Relation rel, const BlockEntry *entry,
 			 const BlockStream *stream)
 {
 	context->callback.callback = add_stream_context;
@@ -229,6 +247,7 @@ begin_stream(StreamContext *context, Relation rel, const BlockEntry *entry,
 	error_context_stack = &context->callback;
 	context->memory = AllocSetContextCreate(CurrentMemoryContext, "column of a block",
 											ALLOCSET_SMALL_SIZES);
+	count_decoded(pin->counters, stream);
 	return payload_read(rel, entry, stream->offset, stream->stored);
 }
 
@@ -242,14 +261,14 @@ end_stream(StreamContext *context, OpenBlock *block, struct varlena *stored)
 }
 
 static const BlockColumn *
-open_profiles(const BlockLayout *layout, const StreamContext *context, const BlockStream *stream,
+find_profiles(const BlockLayout *layout, const StreamContext *context, const BlockStream *stream,
 			  const char *stored)
 {
 	BlockColumn *column = block_presence_decode(stream, stored, context->entry->rows,
 												context->memory);
 
-	column->profiles = profile_column_open(context->rel, context->entry, layout, stream->attnum,
-										   column->nprofiles, context->memory);
+	column->profiles = profile_column_create(layout, stream->attnum, column->nprofiles,
+											 context->memory);
 	return column;
 }
 
@@ -269,13 +288,98 @@ block_column(BlockPin *pin, Relation rel, const BlockEntry *entry, Form_pg_attri
 	stream = block_layout_find(block->layout, attribute->attnum);
 	if (stream == NULL)
 		return NULL;
-	stored = begin_stream(&context, rel, entry, stream);
+	stored = begin_stream(&context, pin, rel, entry, stream);
 	column = profile_column_is_stored(block->layout, attribute->attnum) ?
-		open_profiles(block->layout, &context, stream, VARDATA(stored)) :
+		find_profiles(block->layout, &context, stream, VARDATA(stored)) :
 		block_column_decode(stream, VARDATA(stored), attribute, entry->rows, context.memory);
 	end_stream(&context, block, stored);
 	block->columns[attribute->attnum - 1] = column;
 	return column;
+}
+
+/* The pin's own value for a column of profiles. */
+static ProfileValue *
+profile_value(BlockPin *pin, AttrNumber attnum)
+{
+	MemoryContext before;
+
+	if (attnum <= pin->profile_count && pin->profiles[attnum - 1] != NULL)
+		return pin->profiles[attnum - 1];
+	before = MemoryContextSwitchTo(pin->context);
+	if (attnum > pin->profile_count)
+	{
+		ProfileValue **profiles = palloc0(attnum * sizeof(ProfileValue *));
+
+		if (pin->profile_count > 0)
+		{
+			memcpy(profiles, pin->profiles, pin->profile_count * sizeof(ProfileValue *));
+			pfree(pin->profiles);
+		}
+		pin->profiles = profiles;
+		pin->profile_count = attnum;
+	}
+	pin->profiles[attnum - 1] = profile_value_create();
+	MemoryContextSwitchTo(before);
+	return pin->profiles[attnum - 1];
+}
+
+Datum
+block_value(BlockPin *pin, Relation rel, const BlockEntry *entry, AttrNumber attnum,
+			const BlockColumn *column, int row)
+{
+	if (column->profiles == NULL)
+		return column->values[row];
+	return profile_value_set(profile_value(pin, attnum), column->profiles,
+							 block_column_profile(column, row), rel, entry, pin->counters);
+}
+
+/* ---- runs ---- */
+
+static bool
+is_same(const BlockColumn *column, Form_pg_attribute attribute, int row, int other)
+{
+	bool		isnull = column->isnull != NULL && column->isnull[row];
+
+	if (isnull != (column->isnull != NULL && column->isnull[other]))
+		return false;
+	return isnull || datumIsEqual(column->values[row], column->values[other], attribute->attbyval,
+								  attribute->attlen);
+}
+
+const ValueRuns *
+block_runs(BlockPin *pin, Relation rel, const BlockEntry *entry, Form_pg_attribute attribute)
+{
+	OpenBlock  *block = pin->block;
+	const BlockColumn *column = block_column(pin, rel, entry, attribute);
+	ValueRuns  *runs;
+	int		   *starts;
+	int			limit = entry->rows / MIN_RUN_ROWS;
+	int			count = 0;
+
+	if (column == NULL)
+		return NULL;
+	Assert(column->profiles == NULL);
+	if (block->runs[attribute->attnum - 1] != NULL)
+		return block->runs[attribute->attnum - 1];
+	starts = palloc((limit + 1) * sizeof(int));
+	for (int row = 0; row < entry->rows && count <= limit; row++)
+	{
+		if (row % 4096 == 0)
+			CHECK_FOR_INTERRUPTS();
+		if (row == 0 || !is_same(column, attribute, row, row - 1))
+			starts[count++] = row;
+	}
+	runs = MemoryContextAllocZero(block->context, sizeof(ValueRuns));
+	if (count <= limit)
+	{
+		runs->starts = MemoryContextAlloc(block->context, count * sizeof(int));
+		memcpy(runs->starts, starts, count * sizeof(int));
+		runs->count = count;
+	}
+	pfree(starts);
+	account(block);
+	block->runs[attribute->attnum - 1] = runs;
+	return runs;
 }
 
 /* A stream that every block has. */
@@ -301,7 +405,7 @@ block_prior_tids(BlockPin *pin, Relation rel, const BlockEntry *entry)
 	{
 		const BlockStream *stream = system_stream(block, BLOCK_PRIOR_TIDS);
 		StreamContext context;
-		struct varlena *stored = begin_stream(&context, rel, entry, stream);
+		struct varlena *stored = begin_stream(&context, pin, rel, entry, stream);
 		ItemPointerData *tids = block_prior_tids_decode(stream, VARDATA(stored), entry->rows,
 														context.memory);
 
@@ -320,7 +424,7 @@ block_xmins(BlockPin *pin, Relation rel, const BlockEntry *entry)
 	{
 		const BlockStream *stream = system_stream(block, BLOCK_XMINS);
 		StreamContext context;
-		struct varlena *stored = begin_stream(&context, rel, entry, stream);
+		struct varlena *stored = begin_stream(&context, pin, rel, entry, stream);
 		TransactionId *xmins = block_xmins_decode(stream, VARDATA(stored), entry->rows,
 												  context.memory);
 

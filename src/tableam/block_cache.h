@@ -22,6 +22,11 @@ typedef struct OpenBlock OpenBlock;
 typedef struct BlockPin
 {
 	OpenBlock  *block;			/* or NULL */
+	DecodeCounters *counters;	/* of what is decoded by this pin; or NULL */
+	MemoryContext context;		/* in which it lives */
+	struct ProfileValue **profiles; /* by attribute number - 1, made when
+									 * needed */
+	int			profile_count;	/* of the array */
 	MemoryContextCallback callback;
 } BlockPin;
 
@@ -44,6 +49,34 @@ void		block_pin_release(BlockPin *pin);
  */
 const BlockColumn *block_column(BlockPin *pin, Relation rel, const BlockEntry *entry,
 								Form_pg_attribute attribute);
+
+/*
+ * The value of a row in a column of the pinned block, which is not NULL.
+ *
+ * It points into the block.  One of a profile is that of this pin (ProfileValue),
+ * and good until another one of the column is asked for.
+ */
+Datum		block_value(BlockPin *pin, Relation rel, const BlockEntry *entry, AttrNumber attnum,
+						const BlockColumn *column, int row);
+
+/*
+ * Rows of the pinned block that follow each other and have the same value, to the
+ * byte, in a column.
+ */
+typedef struct ValueRuns
+{
+	int			count;			/* 0 if there are too many to be of use */
+	int		   *starts;			/* the first row of each */
+} ValueRuns;
+
+/*
+ * The runs of a column that is not of profiles; looked for at the first use.
+ *
+ * NULL if the block was written before the table had the column, and it has one
+ * value in all rows.
+ */
+const ValueRuns *block_runs(BlockPin *pin, Relation rel, const BlockEntry *entry,
+							Form_pg_attribute attribute);
 
 /* Where the rows came from, and their xmins there, by row number. */
 const ItemPointerData *block_prior_tids(BlockPin *pin, Relation rel, const BlockEntry *entry);

@@ -28,7 +28,10 @@ typedef struct BlockColumn
 	Datum	   *values;			/* 0 where NULL */
 	bool	   *isnull;			/* NULL where no row is */
 
-	/* a column of profiles has no values, but these, not NULL ones: */
+	/*
+	 * A column of profiles has no values, but these, not NULL ones, which are
+	 * not read until somebody asks for one (profile_column.h).
+	 */
 	struct ProfileColumn *profiles;
 	int			nprofiles;
 	int		   *profile_index;	/* by row; NULL where no row is NULL */
@@ -54,7 +57,7 @@ extern BlockColumn *block_column_decode(const BlockStream *stream,
 extern BlockColumn *block_presence_decode(const BlockStream *stream,
 										  const char *stored, int rows,
 										  MemoryContext context);
-extern Datum block_column_value(const BlockColumn *column, int row);
+extern int	block_column_profile(const BlockColumn *column, int row);
 extern ItemPointerData *block_prior_tids_decode(const BlockStream *stream,
 												const char *stored, int rows,
 												MemoryContext context);

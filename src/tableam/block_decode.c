@@ -17,7 +17,6 @@
 #include "tableam/block_codec.h"
 #include "tableam/block_format.h"
 #include "tableam/block_stream.h"
-#include "tableam/profile_column.h"
 
 /* The parts of a column's plain bytes. */
 typedef struct ColumnBytes
@@ -274,16 +273,12 @@ block_presence_decode(const BlockStream *stream, const char *stored, int rows,
 }
 
 /*
- * The value of a row that is not NULL.  One of a profile is valid until
- * another one of the column is asked for.
+ * The place of a row's profile, which is not NULL, among those of the column.
  */
-Datum
-block_column_value(const BlockColumn *column, int row)
+int
+block_column_profile(const BlockColumn *column, int row)
 {
-	if (column->profiles == NULL)
-		return column->values[row];
-	return profile_column_value(column->profiles,
-								column->profile_index ? column->profile_index[row] : row);
+	return column->profile_index ? column->profile_index[row] : row;
 }
 
 /* A stream of so many bytes for each row and no others. */

@@ -48,6 +48,24 @@ typedef struct BlockLayout
 	BlockStream streams[FLEXIBLE_ARRAY_MEMBER];
 } BlockLayout;
 
+/* What was decoded, for whom it may concern. */
+typedef struct DecodeCounters
+{
+	uint64		streams;
+	uint64		stored;			/* their bytes in payloads */
+	uint64		raw;			/* and uncompressed */
+} DecodeCounters;
+
+static inline void
+count_decoded(DecodeCounters *counters, const BlockStream *stream)
+{
+	if (counters == NULL)
+		return;
+	counters->streams++;
+	counters->stored += stream->stored;
+	counters->raw += stream->raw;
+}
+
 extern BlockLayout *block_layout_create(int rows, int nstreams);
 extern bytea *block_layout_to_bytea(const BlockLayout *layout);
 extern BlockLayout *block_layout_from_bytea(const bytea *bytes,

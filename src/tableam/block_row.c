@@ -29,29 +29,44 @@
 
 /* ---- a row as a tuple ---- */
 
+/* Get the value of one column, where that is neither there nor NULL yet. */
+static inline void
+get_value(BlockPin *pin, Relation rel, const BlockEntry *entry, int row, TupleDesc desc, int i,
+		  Datum *values, bool *nulls)
+{
+	Form_pg_attribute attribute = TupleDescAttr(desc, i);
+	const BlockColumn *column;
+
+	if (attribute->attisdropped)
+		return;
+	column = block_column(pin, rel, entry, attribute);
+	if (column == NULL)
+		values[i] = getmissingattr(desc, i + 1, &nulls[i]);
+	else if (column->isnull == NULL || !column->isnull[row])
+	{
+		values[i] = block_value(pin, rel, entry, attribute->attnum, column, row);
+		nulls[i] = false;
+	}
+}
+
 /* Get a row's values for columns of a descriptor: those in the set, or all. */
 static void
 get_values(BlockPin *pin, Relation rel, const BlockEntry *entry, int row,
 		   const Bitmapset *columns, TupleDesc desc, Datum *values, bool *nulls)
 {
-	for (int i = 0; i < desc->natts; i++)
+	memset(values, 0, desc->natts * sizeof(Datum));
+	memset(nulls, true, desc->natts * sizeof(bool));
+	if (columns == NULL)
 	{
-		Form_pg_attribute attribute = TupleDescAttr(desc, i);
-		const BlockColumn *column;
+		for (int i = 0; i < desc->natts; i++)
+			get_value(pin, rel, entry, row, desc, i, values, nulls);
+	}
+	else
+	{
+		int			attnum = 0;
 
-		values[i] = (Datum) 0;
-		nulls[i] = true;
-		if (attribute->attisdropped ||
-			(columns != NULL && !bms_is_member(attribute->attnum, columns)))
-			continue;
-		column = block_column(pin, rel, entry, attribute);
-		if (column == NULL)
-			values[i] = getmissingattr(desc, i + 1, &nulls[i]);
-		else if (column->isnull == NULL || !column->isnull[row])
-		{
-			values[i] = block_column_value(column, row);
-			nulls[i] = false;
-		}
+		while ((attnum = bms_next_member(columns, attnum)) > 0)
+			get_value(pin, rel, entry, row, desc, attnum - 1, values, nulls);
 	}
 }
 

@@ -27,7 +27,8 @@ void		block_row_store(BlockPin *pin, Relation rel, const BlockEntry *entry, int 
 
 /*
  * Put some columns of a row, by attribute number, into a virtual slot; NULL for
- * the set means all.  The values point into the pinned block.
+ * the set means all, and 0, which is no column, may be in it.  The values point
+ * into the pinned block; the others are NULL.
  */
 void		block_row_store_columns(BlockPin *pin, Relation rel, const BlockEntry *entry, int row,
 									const Bitmapset *columns, TupleTableSlot *slot);

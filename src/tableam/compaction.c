@@ -20,6 +20,7 @@
 #include "utils/acl.h"
 #include "utils/fmgrprotos.h"
 #include "utils/guc.h"
+#include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
 
@@ -181,7 +182,9 @@ compaction_add_block(Compaction *compaction, BlockBuilder *builder)
 	/* nobody may have reserved pages behind ours, to give the rest back */
 	if (compaction->storage.next_vpage == compaction->end_vpage)
 		compaction->storage.next_vpage = entry.first_vpage + block_vpages(entry.rows);
-	compaction->storage.blocks++;
+	/* plans that were made while there were no blocks are to be made anew */
+	if (compaction->storage.blocks++ == 0)
+		CacheInvalidateRelcache(rel);
 	compaction->storage.rows += entry.rows;
 	compaction->storage.bytes += entry.payload_size;
 	storage_update(rel, &compaction->storage);

@@ -71,20 +71,47 @@ profile_column_dictionary(const ProfileColumnBuilder *builder)
 
 struct ProfileColumn
 {
-	ExpandedObjectHeader header;	/* of the profile that was asked for */
-	StackBlock *stacks;
-	Allocator	allocator;		/* of the column */
-	int			index;			/* of the profile */
+	MemoryContext context;		/* of the column */
+	AttrNumber	attnum;
+	int			nvalues;
+	const BlockLayout *layout;
+	StackBlock *stacks;			/* NULL until a profile is asked for */
+	Allocator	allocator;
+};
+
+struct ProfileValue
+{
+	ExpandedObjectHeader header;
+
+	/* the profile; the column is NULL where there is none any more */
+	ProfileColumn *column;
+	int			index;
+
+	/* with which the column is opened, if it has to be */
+	Relation	rel;
+	const BlockEntry *entry;
+	DecodeCounters *counters;
+
 	MemoryContext flat_context;
 	struct varlena *flat;		/* it, once it was rebuilt, or NULL */
 };
 
+/* The stacks of the value's column, which are opened for that. */
+static StackBlock *
+value_stacks(ProfileValue *value)
+{
+	if (value->column == NULL)
+		elog(ERROR, "a profile was used after its row");
+	profile_column_open(value->column, value->rel, value->entry, value->counters);
+	return value->column->stacks;
+}
+
 static Size
 get_flat_size(ExpandedObjectHeader *object)
 {
-	ProfileColumn *column = (ProfileColumn *) object;
+	ProfileValue *value = (ProfileValue *) object;
 
-	if (column->flat == NULL)
+	if (value->flat == NULL)
 	{
 		MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext, "profile to rebuild",
 													  ALLOCSET_DEFAULT_SIZES);
@@ -94,53 +121,65 @@ get_flat_size(ExpandedObjectHeader *object)
 		Profile		profile;
 		PyroError	error;
 
-		pyro_check(stack_block_read(column->stacks, column->index, &allocator, &profile, &error),
-				   &error);
+		pyro_check(stack_block_read(value_stacks(value), value->index, &allocator, &profile,
+									&error), &error);
 		flat = (struct varlena *) DatumGetPointer(profile_to_transient_datum(&profile));
-		column->flat = MemoryContextAllocHuge(column->flat_context, VARSIZE(flat));
-		memcpy(column->flat, flat, VARSIZE(flat));
+		value->flat = MemoryContextAllocHuge(value->flat_context, VARSIZE(flat));
+		memcpy(value->flat, flat, VARSIZE(flat));
 		MemoryContextSwitchTo(before);
 		MemoryContextDelete(scratch);
 	}
-	return VARSIZE(column->flat);
+	return VARSIZE(value->flat);
 }
 
 static void
 flatten_into(ExpandedObjectHeader *object, void *result, Size size)
 {
-	ProfileColumn *column = (ProfileColumn *) object;
+	ProfileValue *value = (ProfileValue *) object;
 
-	Assert(column->flat != NULL && size == VARSIZE(column->flat));
-	memcpy(result, column->flat, size);
+	Assert(value->flat != NULL && size == VARSIZE(value->flat));
+	memcpy(result, value->flat, size);
 }
 
 static const ExpandedObjectMethods profile_methods = {get_flat_size, flatten_into};
 
-/* The column of a block that a datum is of, or NULL. */
-static ProfileColumn *
-column_of_datum(Datum datum)
+/* The value that a datum is, if it is of a block, or NULL. */
+static ProfileValue *
+value_of_datum(Datum datum)
 {
 	ExpandedObjectHeader *object;
 
 	if (!VARATT_IS_EXTERNAL_EXPANDED(DatumGetPointer(datum)))
 		return NULL;
 	object = DatumGetEOHP(datum);
-	return object->eoh_methods == &profile_methods ? (ProfileColumn *) object : NULL;
+	return object->eoh_methods == &profile_methods ? (ProfileValue *) object : NULL;
+}
+
+StackBlock *
+profile_value_stacks(Datum datum, int *index)
+{
+	ProfileValue *value = value_of_datum(datum);
+
+	if (value == NULL)
+		return NULL;
+	*index = value->index;
+	return value_stacks(value);
 }
 
 Size
 profile_column_add(ProfileColumnBuilder *builder, Datum profile)
 {
-	ProfileColumn *source = column_of_datum(profile);
+	int			index;
+	StackBlock *source = profile_value_stacks(profile, &index);
 	MemoryContext before = MemoryContextSwitchTo(builder->scratch_context);
 	Size		size;
 	PyroError	error;
 
 	if (source != NULL)
 	{
-		size = stack_block_profile_size(source->stacks, source->index);
-		pyro_check(stack_builder_add_row(builder->stacks, source->stacks, source->index,
-										 &builder->scratch, &error), &error);
+		size = stack_block_profile_size(source, index);
+		pyro_check(stack_builder_add_row(builder->stacks, source, index, &builder->scratch,
+										 &error), &error);
 	}
 	else
 	{
@@ -153,16 +192,37 @@ profile_column_add(ProfileColumnBuilder *builder, Datum profile)
 	return size;
 }
 
-Datum
-profile_column_value(ProfileColumn *column, int index)
+ProfileValue *
+profile_value_create(void)
 {
-	if (column->index != index)
-	{
-		MemoryContextReset(column->flat_context);
-		column->flat = NULL;
-		column->index = index;
-	}
-	return EOHPGetRODatum(&column->header);
+	ProfileValue *value = palloc0(sizeof(ProfileValue));
+
+	EOH_init_header(&value->header, &profile_methods, CurrentMemoryContext);
+	value->flat_context = AllocSetContextCreate(CurrentMemoryContext, "profile of a block",
+												ALLOCSET_DEFAULT_SIZES);
+	return value;
+}
+
+void
+profile_value_forget(ProfileValue *value)
+{
+	value->column = NULL;
+	value->flat = NULL;
+	MemoryContextReset(value->flat_context);
+}
+
+Datum
+profile_value_set(ProfileValue *value, ProfileColumn *column, int index, Relation rel,
+				  const BlockEntry *entry, DecodeCounters *counters)
+{
+	if (value->column != column || value->index != index)
+		profile_value_forget(value);
+	value->column = column;
+	value->index = index;
+	value->rel = rel;
+	value->entry = entry;
+	value->counters = counters;
+	return EOHPGetRODatum(&value->header);
 }
 
 bool
@@ -172,42 +232,78 @@ profile_column_is_stored(const BlockLayout *layout, AttrNumber attnum)
 }
 
 ProfileColumn *
-profile_column_open(Relation rel, const BlockEntry *entry, const BlockLayout *layout,
-					AttrNumber attnum, int nvalues, MemoryContext context)
+profile_column_create(const BlockLayout *layout, AttrNumber attnum, int nvalues,
+					  MemoryContext context)
 {
-	MemoryContext own_context = AllocSetContextCreate(context, "profiles of a block",
-													  ALLOCSET_DEFAULT_SIZES);
-	MemoryContext before = MemoryContextSwitchTo(own_context);
-	ProfileColumn *column = palloc0(sizeof(ProfileColumn));
+	ProfileColumn *column = MemoryContextAllocZero(context, sizeof(ProfileColumn));
+
+	column->context = context;
+	column->attnum = attnum;
+	column->nvalues = nvalues;
+	column->layout = layout;
+	return column;
+}
+
+static void
+add_open_context(void *arg)
+{
+	ProfileValue *opening = arg;
+
+	errcontext("decoding column %d of block " INT64_FORMAT " of table \"%s\"",
+			   opening->column->attnum, opening->entry->first_vpage,
+			   RelationGetRelationName(opening->rel));
+}
+
+/* Open the stacks, with everything in the current context. */
+static void
+open_stacks(ProfileColumn *column, Relation rel, const BlockEntry *entry, Allocator *allocator,
+			DecodeCounters *counters)
+{
 	ByteRange	parts[STACK_PART_END] = {{0}};
 	PyroError	error;
 
-	EOH_init_header(&column->header, &profile_methods, own_context);
-	column->allocator = context_allocator(own_context);
-	column->index = -1;
-	column->flat_context = AllocSetContextCreate(own_context, "profile of a block",
-												 ALLOCSET_DEFAULT_SIZES);
 	for (int part = STACK_HEADS; part < STACK_EXACT_PARTS_END; part++)
 	{
-		const BlockStream *stream = block_layout_find_part(layout, attnum, part);
+		const BlockStream *stream = block_layout_find_part(column->layout, column->attnum, part);
 		struct varlena *stored;
 
 		if (stream == NULL)
 			ereport(ERROR,
 					(errcode(ERRCODE_DATA_CORRUPTED),
 					 errmsg("block " INT64_FORMAT " of storage " INT64_FORMAT " lacks part %d of column %d",
-							entry->first_vpage, entry->storage_id, part, attnum)));
+							entry->first_vpage, entry->storage_id, part, column->attnum)));
 		stored = payload_read(rel, entry, stream->offset, stream->stored);
-		parts[part] = byte_range(block_stream_open(stream, VARDATA(stored), own_context),
+		parts[part] = byte_range(block_stream_open(stream, VARDATA(stored), CurrentMemoryContext),
 								 stream->raw);
 		pfree(stored);
+		count_decoded(counters, stream);
 	}
-	column->stacks = stack_block_open(nvalues, parts, MaxAllocSize, &column->allocator,
-									  &error);
+	column->stacks = stack_block_open(column->nvalues, parts, MaxAllocSize, allocator, &error);
 	pyro_check(column->stacks != NULL, &error);
 	for (int part = STACK_HEADS; part < STACK_EXACT_PARTS_END; part++)
 		if (part != STACK_KEYS && part != STACK_VALUES)
 			pfree((char *) parts[part].bytes);
+}
+
+void
+profile_column_open(ProfileColumn *column, Relation rel, const BlockEntry *entry,
+					DecodeCounters *counters)
+{
+	ProfileValue opening = {.column = column,.rel = rel,.entry = entry};
+	ErrorContextCallback callback = {error_context_stack, add_open_context, &opening};
+	MemoryContext own_context;
+	MemoryContext before;
+
+	if (column->stacks != NULL)
+		return;
+	error_context_stack = &callback;
+	/* whatever fails leaves nothing in the block, but a try */
+	own_context = AllocSetContextCreate(CurrentMemoryContext, "profiles of a block",
+										ALLOCSET_DEFAULT_SIZES);
+	before = MemoryContextSwitchTo(own_context);
+	column->allocator = context_allocator(own_context);
+	open_stacks(column, rel, entry, &column->allocator, counters);
 	MemoryContextSwitchTo(before);
-	return column;
+	MemoryContextSetParent(own_context, column->context);
+	error_context_stack = callback.previous;
 }

@@ -14,12 +14,13 @@
 
 typedef struct ProfileColumnBuilder ProfileColumnBuilder;
 typedef struct ProfileColumn ProfileColumn;
+typedef struct ProfileValue ProfileValue;
 
 /* A builder in the current memory context. */
 ProfileColumnBuilder *profile_column_builder_create(void);
 
 /*
- * Add a profile: a datum of any form.  One that profile_column_value made is
+ * Add a profile: a datum of any form.  One that profile_value_set made is
  * taken from its block as it is there; as long as the rows of one block come
  * together its dictionary is taken over once.
  *
@@ -44,18 +45,43 @@ const StackDictionary *profile_column_dictionary(const ProfileColumnBuilder *bui
 bool		profile_column_is_stored(const BlockLayout *layout, AttrNumber attnum);
 
 /*
- * Open the column: nvalues profiles, those that are not NULL.
- *
- * All of it is in the context.  ERRCODE_DATA_CORRUPTED where it is damaged.
+ * The column: nvalues profiles, those that are not NULL.  Nothing of it is read
+ * before it is opened.  layout must live as long.
  */
-ProfileColumn *profile_column_open(Relation rel, const BlockEntry *entry,
-								   const BlockLayout *layout, AttrNumber attnum, int nvalues,
-								   MemoryContext context);
+ProfileColumn *profile_column_create(const BlockLayout *layout, AttrNumber attnum, int nvalues,
+									 MemoryContext context);
 
 /*
- * A profile by its place among those that are not NULL: an expanded datum,
- * which is read only and stays as it is until the next one is asked for.
+ * Open it, if it is not open: what is read comes into the column's context.
+ *
+ * ERRCODE_DATA_CORRUPTED where it is damaged.
  */
-Datum		profile_column_value(ProfileColumn *column, int index);
+void		profile_column_open(ProfileColumn *column, Relation rel, const BlockEntry *entry,
+								DecodeCounters *counters);
+
+/*
+ * What a reader hands out in place of a profile: an expanded datum, read only,
+ * that says where the profile is.  The column is opened, and the profile
+ * rebuilt, when somebody flattens the datum, as whatever looks into it does.
+ *
+ * Each reader has its own, in the current memory context.
+ */
+ProfileValue *profile_value_create(void);
+
+/*
+ * Let it be a profile of a column, by its place among those that are not NULL.
+ *
+ * The datum is good until this is called again, or profile_value_forget, which
+ * must be before the column goes.
+ */
+Datum		profile_value_set(ProfileValue *value, ProfileColumn *column, int index, Relation rel,
+							  const BlockEntry *entry, DecodeCounters *counters);
+void		profile_value_forget(ProfileValue *value);
+
+/*
+ * The stacks of the block of which a datum is a profile, and its place there:
+ * for who can do without rebuilding it.  NULL if it is any other datum.
+ */
+StackBlock *profile_value_stacks(Datum datum, int *index);
 
 #endif							/* PYRO_PROFILE_COLUMN_H */

@@ -142,6 +142,8 @@ scan_load_blocks(PyroScan *scan)
 	MemoryContextSwitchTo(scan->context);
 	if (scan->pin == NULL)
 		scan->pin = block_pin_create();
+	if (scan->wanted != NULL)
+		scan->pin->counters = &scan->wanted->decoded;
 	MemoryContextSwitchTo(before);
 }
 
@@ -213,13 +215,24 @@ satisfies_keys(PyroScan *scan, TupleTableSlot *slot)
 	return true;
 }
 
-/* May a block have rows of the scan? */
+/* May a block, to which the scan has come, have rows of it? */
 static bool
 has_wanted(PyroScan *scan, const BlockEntry *entry)
 {
 	ItemPointerData first,
 				last;
+	BlockScan  *wanted = scan->wanted;
 
+	if (wanted != NULL)
+	{
+		bool		may = wanted->may_have == NULL || wanted->may_have(wanted->arg, entry);
+
+		if (may)
+			wanted->blocks_read++;
+		else
+			wanted->blocks_skipped++;
+		return may;
+	}
 	if (!scan->by_tid_range)
 		return true;
 	set_block_row_tid(&first, entry->first_vpage, 0);
@@ -237,6 +250,34 @@ is_wanted(PyroScan *scan, const ItemPointerData *tid)
 		 ItemPointerCompare((ItemPointer) tid, &scan->max_tid) > 0))
 		return false;
 	return scan->marks->count == 0 || marks_find(scan->marks, tid) == NULL;
+}
+
+/*
+ * Store the row on which the scan is; false, with the scan on the last of the
+ * rows that may be skipped with it, if it is not wanted.
+ */
+static bool
+store_block_row(PyroScan *scan, const BlockEntry *entry, ScanDirection direction,
+				TupleTableSlot *slot)
+{
+	BlockScan  *wanted = scan->wanted;
+	RowRange	range;
+
+	block_pin_set(scan->pin, entry);
+	if (wanted == NULL)
+	{
+		block_row_store(scan->pin, scan->base.rs_rd, entry, scan->row, slot);
+		return scan->base.rs_nkeys == 0 || satisfies_keys(scan, slot);
+	}
+	if (wanted->may_be_wanted != NULL &&
+		!wanted->may_be_wanted(wanted->arg, scan->pin, entry, scan->row, &range))
+	{
+		scan->row = ScanDirectionIsForward(direction) ? range.last : range.first;
+		return false;
+	}
+	block_row_store_columns(scan->pin, scan->base.rs_rd, entry, scan->row, wanted->columns,
+							wanted->slot);
+	return true;
 }
 
 static bool
@@ -265,11 +306,7 @@ next_block_row(PyroScan *scan, ScanDirection direction, TupleTableSlot *slot)
 			continue;
 		}
 		set_block_row_tid(&tid, entry->first_vpage, scan->row);
-		if (!is_wanted(scan, &tid))
-			continue;
-		block_pin_set(scan->pin, entry);
-		block_row_store(scan->pin, scan->base.rs_rd, entry, scan->row, slot);
-		if (scan->base.rs_nkeys > 0 && !satisfies_keys(scan, slot))
+		if (!is_wanted(scan, &tid) || !store_block_row(scan, entry, direction, slot))
 			continue;
 		pgstat_count_heap_getnext(scan->base.rs_rd);
 		return true;
@@ -342,6 +379,35 @@ bool
 pyro_scan_getnextslot_tidrange(TableScanDesc base, ScanDirection direction, TupleTableSlot *slot)
 {
 	return next_row((PyroScan *) base, direction, slot);
+}
+
+/* ---- scans that know what they want ---- */
+
+void
+block_scan_attach(TableScanDesc base, BlockScan *block_scan)
+{
+	PyroScan   *scan = (PyroScan *) base;
+
+	Assert(!scan->started && scan->base.rs_nkeys == 0);
+	scan->wanted = block_scan;
+}
+
+TupleTableSlot *
+block_scan_next(TableScanDesc base, ScanDirection direction, TupleTableSlot *head_slot)
+{
+	PyroScan   *scan = (PyroScan *) base;
+	TupleTableSlot *block_slot = scan->wanted->slot;
+	bool		found = next_row(scan, direction, head_slot);
+
+	if (found && (scan->part == SCAN_FIRST) == scan->blocks_first)
+	{
+		if (!TTS_EMPTY(head_slot))
+			ExecClearTuple(head_slot);
+		return block_slot;
+	}
+	if (!TTS_EMPTY(block_slot))
+		ExecClearTuple(block_slot);
+	return found ? head_slot : NULL;
 }
 
 /* ---- parallel scans ---- */

@@ -8,6 +8,7 @@
 #include "access/tableam.h"
 
 #include "tableam/block_row.h"
+#include "tableam/block_scan.h"
 
 /* How far a scan is in its two parts. */
 typedef enum ScanPart
@@ -37,6 +38,8 @@ typedef struct PyroScan
 	int			block;			/* index in blocks; -1 before the first */
 	int			row;			/* the row last returned */
 	BlockPin   *pin;
+
+	BlockScan  *wanted;			/* what is wanted; or NULL: all */
 
 	/* of a TID range scan */
 	bool		by_tid_range;

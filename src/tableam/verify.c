@@ -202,9 +202,9 @@ check_profiles(BlockCheck *check, Form_pg_attribute attribute, const char *store
 	BlockColumn *column = block_presence_decode(check->stream, stored, check->entry->rows,
 												CurrentMemoryContext);
 
-	column->profiles = profile_column_open(check->verification->rel, check->entry, check->layout,
-										   attribute->attnum, column->nprofiles,
-										   CurrentMemoryContext);
+	column->profiles = profile_column_create(check->layout, attribute->attnum, column->nprofiles,
+											 CurrentMemoryContext);
+	profile_column_open(column->profiles, check->verification->rel, check->entry, NULL);
 	check_zone(check, attribute, column);
 }
 

@@ -17,6 +17,7 @@
 #include "compat.h"
 #include "profile/profile_type.h"
 #include "profile/sql_text.h"
+#include "tableam/profile_column.h"
 #include "tableam/verify.h"
 #include "tableam/zone_format.h"
 
@@ -131,12 +132,23 @@ is_in_filter(ZoneCheck *check, Datum value)
 	}
 }
 
+/* A row's value; profile: that of the column, if it is one of profiles. */
+static Datum
+value_of_row(const BlockColumn *column, int row, ProfileValue *profile)
+{
+	if (column->profiles == NULL)
+		return column->values[row];
+	return profile_value_set(profile, column->profiles, block_column_profile(column, row), NULL,
+							 NULL, NULL);
+}
+
 ZoneFindings
 verify_zone(const bytea *zones, Form_pg_attribute attribute, const BlockColumn *column, int rows)
 {
 	ZoneFindings findings = {0};
 	ZoneCheck	check;
 	MemoryContext row_context;
+	ProfileValue *profile = column->profiles ? profile_value_create() : NULL;
 
 	if (!block_zones_find(zones, attribute->attnum, attribute->atttypid, &check.zone))
 	{
@@ -154,6 +166,7 @@ verify_zone(const bytea *zones, Form_pg_attribute attribute, const BlockColumn *
 	for (int row = 0; row < rows; row++)
 	{
 		MemoryContext before;
+		Datum		value;
 
 		CHECK_FOR_INTERRUPTS();
 		if (column->isnull && column->isnull[row])
@@ -162,9 +175,10 @@ verify_zone(const bytea *zones, Form_pg_attribute attribute, const BlockColumn *
 			continue;
 		}
 		before = MemoryContextSwitchTo(row_context);
-		if (!is_in_range(&check, block_column_value(column, row)))
+		value = value_of_row(column, row, profile);
+		if (!is_in_range(&check, value))
 			findings.outside++;
-		else if (!is_in_filter(&check, block_column_value(column, row)))
+		else if (!is_in_filter(&check, value))
 			findings.denied++;
 		MemoryContextSwitchTo(before);
 		MemoryContextReset(row_context);

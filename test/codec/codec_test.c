@@ -61,7 +61,6 @@ NOT_CALLED(void, profile_column_finish, ProfileColumnBuilder *builder, const uin
 		   const StackRuns *runs, TextBuffer *parts)
 NOT_CALLED(const StackDictionary *, profile_column_dictionary,
 		   const ProfileColumnBuilder *builder)
-NOT_CALLED(Datum, profile_column_value, ProfileColumn *column, int index)
 
 /* Rows of a table, as they were put into a block, and that block. */
 typedef struct TestBlock
