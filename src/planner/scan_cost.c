@@ -9,7 +9,8 @@ cost_pyro_scan(Path *path, PlannerInfo *root, const ScanCostInfo *info, List *fi
 	cost_seqscan(path, root, path->parent, path->param_info);
 	if (filter_clauses)
 	{
-		double sel = clauselist_selectivity(root, filter_clauses, 0, JOIN_INNER, NULL);
+		double		sel = clauselist_selectivity(root, filter_clauses, 0, JOIN_INNER, NULL);
+
 		path->total_cost = path->startup_cost + (path->total_cost - path->startup_cost) * (0.1 + 0.9 * sel);
 	}
 }

@@ -15,6 +15,7 @@
 
 #include "compat.h"
 #include "profile/context_allocator.h"
+#include "profile/expanded_profile.h"
 #include "profile/profile_type.h"
 #include "tableam/block_stream.h"
 #include "tableam/payload.h"
@@ -81,7 +82,7 @@ struct ProfileColumn
 
 struct ProfileValue
 {
-	ExpandedObjectHeader header;
+	ExpandedProfile expanded;
 
 	/* the profile; the column is NULL where there is none any more */
 	ProfileColumn *column;
@@ -91,9 +92,6 @@ struct ProfileValue
 	Relation	rel;
 	const BlockEntry *entry;
 	DecodeCounters *counters;
-
-	MemoryContext flat_context;
-	struct varlena *flat;		/* it, once it was rebuilt, or NULL */
 };
 
 /* The stacks of the value's column, which are opened for that. */
@@ -106,53 +104,70 @@ value_stacks(ProfileValue *value)
 	return value->column->stacks;
 }
 
-static Size
-get_flat_size(ExpandedObjectHeader *object)
+static Profile *
+open_profile(ExpandedProfile *expanded)
 {
-	ProfileValue *value = (ProfileValue *) object;
+	ProfileValue *value = (ProfileValue *) expanded;
+	Allocator	allocator = context_allocator(CurrentMemoryContext);
+	Profile    *profile = palloc(sizeof(Profile));
+	PyroError	error;
 
-	if (value->flat == NULL)
-	{
-		MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext, "profile to rebuild",
-													  ALLOCSET_DEFAULT_SIZES);
-		MemoryContext before = MemoryContextSwitchTo(scratch);
-		Allocator	allocator = context_allocator(scratch);
-		struct varlena *flat;
-		Profile		profile;
-		PyroError	error;
-
-		pyro_check(stack_block_read(value_stacks(value), value->index, &allocator, &profile,
-									&error), &error);
-		flat = (struct varlena *) DatumGetPointer(profile_to_transient_datum(&profile));
-		value->flat = MemoryContextAllocHuge(value->flat_context, VARSIZE(flat));
-		memcpy(value->flat, flat, VARSIZE(flat));
-		MemoryContextSwitchTo(before);
-		MemoryContextDelete(scratch);
-	}
-	return VARSIZE(value->flat);
+	pyro_check(stack_block_read(value_stacks(value), value->index, &allocator, profile, &error),
+			   &error);
+	return profile;
 }
 
-static void
-flatten_into(ExpandedObjectHeader *object, void *result, Size size)
+static ProfileHeader *
+open_header(ExpandedProfile *expanded, bool totals)
 {
-	ProfileValue *value = (ProfileValue *) object;
+	ProfileValue *value = (ProfileValue *) expanded;
+	Allocator	allocator = context_allocator(CurrentMemoryContext);
+	ProfileHeader *header = palloc(sizeof(ProfileHeader));
+	PyroError	error;
 
-	Assert(value->flat != NULL && size == VARSIZE(value->flat));
-	memcpy(result, value->flat, size);
+	pyro_check(stack_block_header(value_stacks(value), value->index, totals, &allocator, header,
+								  &error), &error);
+	return header;
 }
 
-static const ExpandedObjectMethods profile_methods = {get_flat_size, flatten_into};
+static ProfileView
+open_view(ExpandedProfile *expanded, int type)
+{
+	ProfileValue *value = (ProfileValue *) expanded;
+	ProfileView view;
+	PyroError	error;
+
+	pyro_check(stack_block_view(value_stacks(value), value->index, type, &view, &error), &error);
+	return view;
+}
+
+static bool
+has_function(ExpandedProfile *expanded, StringRef question, StackNameTest test, void *arg)
+{
+	ProfileValue *value = (ProfileValue *) expanded;
+	bool		found;
+	PyroError	error;
+
+	pyro_check(stack_block_has_function(value_stacks(value), value->index, question, test, arg,
+										&found, &error), &error);
+	return found;
+}
+
+static const ExpandedProfileRoutine value_routine = {
+	.open = open_profile,
+	.open_header = open_header,
+	.view = open_view,
+	.has_function = has_function
+};
 
 /* The value that a datum is, if it is of a block, or NULL. */
 static ProfileValue *
 value_of_datum(Datum datum)
 {
-	ExpandedObjectHeader *object;
+	ExpandedProfile *expanded = expanded_profile_of_datum(datum);
 
-	if (!VARATT_IS_EXTERNAL_EXPANDED(DatumGetPointer(datum)))
-		return NULL;
-	object = DatumGetEOHP(datum);
-	return object->eoh_methods == &profile_methods ? (ProfileValue *) object : NULL;
+	return expanded != NULL && expanded->routine == &value_routine ?
+		(ProfileValue *) expanded : NULL;
 }
 
 StackBlock *
@@ -197,9 +212,7 @@ profile_value_create(void)
 {
 	ProfileValue *value = palloc0(sizeof(ProfileValue));
 
-	EOH_init_header(&value->header, &profile_methods, CurrentMemoryContext);
-	value->flat_context = AllocSetContextCreate(CurrentMemoryContext, "profile of a block",
-												ALLOCSET_DEFAULT_SIZES);
+	expanded_profile_init(&value->expanded, &value_routine, CurrentMemoryContext);
 	return value;
 }
 
@@ -207,8 +220,7 @@ void
 profile_value_forget(ProfileValue *value)
 {
 	value->column = NULL;
-	value->flat = NULL;
-	MemoryContextReset(value->flat_context);
+	expanded_profile_forget(&value->expanded);
 }
 
 Datum
@@ -222,7 +234,7 @@ profile_value_set(ProfileValue *value, ProfileColumn *column, int index, Relatio
 	value->rel = rel;
 	value->entry = entry;
 	value->counters = counters;
-	return EOHPGetRODatum(&value->header);
+	return EOHPGetRODatum(&value->expanded.header);
 }
 
 bool
