@@ -266,6 +266,27 @@ add_open_context(void *arg)
 			   RelationGetRelationName(opening->rel));
 }
 
+/* Read a part and uncompress it, in the current context. */
+static ByteRange
+read_part(const ProfileColumn *column, StackPart part, Relation rel, const BlockEntry *entry,
+		  DecodeCounters *counters)
+{
+	const BlockStream *stream = block_layout_find_part(column->layout, column->attnum, part);
+	struct varlena *stored;
+	const char *bytes;
+
+	if (stream == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("block " INT64_FORMAT " of storage " INT64_FORMAT " lacks part %d of column %d",
+						entry->first_vpage, entry->storage_id, part, column->attnum)));
+	stored = payload_read(rel, entry, stream->offset, stream->stored);
+	bytes = block_stream_open(stream, VARDATA(stored), CurrentMemoryContext);
+	pfree(stored);
+	count_decoded(counters, stream);
+	return byte_range(bytes, stream->raw);
+}
+
 /* Open the stacks, with everything in the current context. */
 static void
 open_stacks(ProfileColumn *column, Relation rel, const BlockEntry *entry, Allocator *allocator,
@@ -275,21 +296,7 @@ open_stacks(ProfileColumn *column, Relation rel, const BlockEntry *entry, Alloca
 	PyroError	error;
 
 	for (int part = STACK_HEADS; part < STACK_EXACT_PARTS_END; part++)
-	{
-		const BlockStream *stream = block_layout_find_part(column->layout, column->attnum, part);
-		struct varlena *stored;
-
-		if (stream == NULL)
-			ereport(ERROR,
-					(errcode(ERRCODE_DATA_CORRUPTED),
-					 errmsg("block " INT64_FORMAT " of storage " INT64_FORMAT " lacks part %d of column %d",
-							entry->first_vpage, entry->storage_id, part, column->attnum)));
-		stored = payload_read(rel, entry, stream->offset, stream->stored);
-		parts[part] = byte_range(block_stream_open(stream, VARDATA(stored), CurrentMemoryContext),
-								 stream->raw);
-		pfree(stored);
-		count_decoded(counters, stream);
-	}
+		parts[part] = read_part(column, part, rel, entry, counters);
 	column->stacks = stack_block_open(column->nvalues, parts, MaxAllocSize, allocator, &error);
 	pyro_check(column->stacks != NULL, &error);
 	for (int part = STACK_HEADS; part < STACK_EXACT_PARTS_END; part++)
@@ -318,4 +325,19 @@ profile_column_open(ProfileColumn *column, Relation rel, const BlockEntry *entry
 	MemoryContextSwitchTo(before);
 	MemoryContextSetParent(own_context, column->context);
 	error_context_stack = callback.previous;
+}
+
+void
+profile_column_check(ProfileColumn *column, Relation rel, const BlockEntry *entry)
+{
+	Allocator	allocator = context_allocator(CurrentMemoryContext);
+	ByteRange	tree,
+				sums;
+	PyroError	error;
+
+	profile_column_open(column, rel, entry, NULL);
+	tree = read_part(column, STACK_TREE, rel, entry, NULL);
+	sums = read_part(column, STACK_SUMS, rel, entry, NULL);
+	pyro_check(stack_block_check(column->stacks, tree, sums, MaxAllocSize, &allocator, &error),
+			   &error);
 }
