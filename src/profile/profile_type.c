@@ -135,12 +135,12 @@ view_by_names(Datum datum, text *type_name, ProfileHeader *header, int *type)
  * The samples of a profile datum by their stacks, with the values of one sample
  * type; *type is its index, from profile_choose_type_if_any().
  *
- * names_only: no more of the stacks is needed than what names functions.  All
- * is palloc'd in the current context, or the datum's, and stays until the datum
+ * granularity: what is asked for of frames.  All is palloc'd in the current context, or the datum's, and stays until the datum
  * or another row of the same scan is opened.
  */
 ProfileView
-profile_open_view(Datum datum, text *type_name, bool names_only, ProfileHeader *header, int *type)
+profile_open_view(Datum datum, text *type_name, FrameGranularity granularity,
+				  ProfileHeader *header, int *type)
 {
 	ExpandedProfile *expanded = expanded_profile_of_datum(datum);
 	Profile    *profile;
@@ -151,9 +151,9 @@ profile_open_view(Datum datum, text *type_name, bool names_only, ProfileHeader *
 		*type = profile_choose_type_if_any(header, type_name);
 		if (*type < 0)
 			return (ProfileView) {0};
-		return expanded->routine->view(expanded, *type);
+		return expanded->routine->view(expanded, *type, granularity == FRAME_FUNCTION);
 	}
-	if (names_only)
+	if (granularity == FRAME_FUNCTION || granularity == FRAME_PACKAGE)
 		return view_by_names(datum, type_name, header, type);
 	profile = profile_open(datum);
 	*header = profile->header;

@@ -7,11 +7,12 @@
 
 #include "profile/profile.h"
 #include "profile/profile_view.h"
+#include "stack/frame_name.h"
 
 extern void profile_type_init(void);
 extern ProfileLimits profile_limits(void);
 extern Profile *profile_open(Datum datum);
-extern ProfileView profile_open_view(Datum datum, text *type_name, bool names_only,
+extern ProfileView profile_open_view(Datum datum, text *type_name, FrameGranularity granularity,
 									 ProfileHeader *header, int *type);
 extern ProfileHeader *profile_open_header(Datum datum);
 extern ProfileHeader *profile_open_totals(Datum datum);

@@ -80,6 +80,38 @@ struct ProfileColumn
 	Allocator	allocator;
 };
 
+/* Read a part and uncompress it, in the current context. */
+static ByteRange
+read_part(const ProfileColumn *column, StackPart part, Relation rel, const BlockEntry *entry,
+		  DecodeCounters *counters)
+{
+	const BlockStream *stream = block_layout_find_part(column->layout, column->attnum, part);
+	struct varlena *stored;
+	const char *bytes;
+
+	if (stream == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("block " INT64_FORMAT " of storage " INT64_FORMAT " lacks part %d of column %d",
+						entry->first_vpage, entry->storage_id, part, column->attnum)));
+	stored = payload_read(rel, entry, stream->offset, stream->stored);
+	bytes = block_stream_open(stream, VARDATA(stored), CurrentMemoryContext);
+	pfree(stored);
+	count_decoded(counters, stream);
+	return byte_range(bytes, stream->raw);
+}
+
+/* Open the name tree of a column that is open. */
+static void
+open_names(ProfileColumn *column, Relation rel, const BlockEntry *entry, DecodeCounters *counters)
+{
+	ByteRange	tree = read_part(column, STACK_TREE, rel, entry, counters);
+	PyroError	error;
+
+	pyro_check(stack_block_open_names(column->stacks, tree, MaxAllocSize, &error), &error);
+	pfree((char *) tree.bytes);
+}
+
 struct ProfileValue
 {
 	ExpandedProfile expanded;
@@ -131,13 +163,16 @@ open_header(ExpandedProfile *expanded, bool totals)
 }
 
 static ProfileView
-open_view(ExpandedProfile *expanded, int type)
+open_view(ExpandedProfile *expanded, int type, bool by_name)
 {
 	ProfileValue *value = (ProfileValue *) expanded;
+	StackBlock *stacks = value_stacks(value);
 	ProfileView view;
 	PyroError	error;
 
-	pyro_check(stack_block_view(value_stacks(value), value->index, type, &view, &error), &error);
+	if (by_name && !stack_block_has_names(stacks))
+		open_names(value->column, value->rel, value->entry, value->counters);
+	pyro_check(stack_block_view(stacks, value->index, type, by_name, &view, &error), &error);
 	return view;
 }
 
@@ -264,27 +299,6 @@ add_open_context(void *arg)
 	errcontext("decoding column %d of block " INT64_FORMAT " of table \"%s\"",
 			   opening->column->attnum, opening->entry->first_vpage,
 			   RelationGetRelationName(opening->rel));
-}
-
-/* Read a part and uncompress it, in the current context. */
-static ByteRange
-read_part(const ProfileColumn *column, StackPart part, Relation rel, const BlockEntry *entry,
-		  DecodeCounters *counters)
-{
-	const BlockStream *stream = block_layout_find_part(column->layout, column->attnum, part);
-	struct varlena *stored;
-	const char *bytes;
-
-	if (stream == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_DATA_CORRUPTED),
-				 errmsg("block " INT64_FORMAT " of storage " INT64_FORMAT " lacks part %d of column %d",
-						entry->first_vpage, entry->storage_id, part, column->attnum)));
-	stored = payload_read(rel, entry, stream->offset, stream->stored);
-	bytes = block_stream_open(stream, VARDATA(stored), CurrentMemoryContext);
-	pfree(stored);
-	count_decoded(counters, stream);
-	return byte_range(bytes, stream->raw);
 }
 
 /* Open the stacks, with everything in the current context. */
