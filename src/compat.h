@@ -155,6 +155,15 @@ extern bool lc_collate_is_c(Oid collation);
 #define BITMAP_SCAN_ITERATES 0
 #endif
 
+/* 18: paths that are turned off are counted; before, they cost very much */
+#if PG_VERSION_NUM >= 180000
+#define set_path_disabled(path, off) ((path)->disabled_nodes = (off) ? 1 : 0)
+#define DISABLED_COST(off) 0
+#else
+#define set_path_disabled(path, off) ((void) 0)
+#define DISABLED_COST(off) ((off) ? disable_cost : 0)
+#endif
+
 /* 16: the relids of clauses name outer joins, too */
 #if PG_VERSION_NUM >= 160000
 #define outer_join_relids(root) ((root)->outer_join_rels)

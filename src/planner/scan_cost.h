@@ -25,7 +25,8 @@ typedef struct ScanCostInfo
 
 /*
  * Set rows, startup_cost and total_cost of a path that scans the blocks, less
- * those that these clauses let it skip, and the head.
+ * those that these clauses let it skip, and the head.  enable_seqscan turns it
+ * off, too.
  *
  * path: with parent, param_info, pathtarget and parallel_workers set.
  * filter_clauses: of block_filter_select(); NIL if none.

@@ -93,7 +93,6 @@ show_filter(PyroScanState *state, List *ancestors, ExplainState *es)
 {
 	List	   *context;
 	List	   *clauses;
-	bool		with_names = list_length(es->rtable) > 1 || es->verbose;
 
 	if (state->filter == NULL)
 		return;
@@ -101,7 +100,7 @@ show_filter(PyroScanState *state, List *ancestors, ExplainState *es)
 	context = set_deparse_context_plan(es->deparse_cxt, state->css.ss.ps.plan, ancestors);
 	ExplainPropertyText("Block Filter",
 						deparse_expression((Node *) make_ands_explicit(clauses), context,
-										   with_names, false), es);
+										   es->verbose, false), es);
 }
 
 static void

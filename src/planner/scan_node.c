@@ -186,6 +186,9 @@ begin_parallel_scan(PyroScanState *state, void *coordinate)
 	ScanState  *ss = &state->css.ss;
 
 	state->shared = coordinate;
+	/* of the workers before, where a Gather that has ended begins again */
+	if (ss->ss_currentScanDesc != NULL)
+		table_endscan(ss->ss_currentScanDesc);
 	ss->ss_currentScanDesc = table_beginscan_parallel(ss->ss_currentRelation,
 													  shared_table_scan(coordinate));
 	block_scan_attach(ss->ss_currentScanDesc, &state->scan);

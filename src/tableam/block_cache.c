@@ -57,6 +57,12 @@ block_cache_init(void)
 							PGC_USERSET, GUC_UNIT_KB, NULL, NULL, NULL);
 }
 
+Size
+block_cache_size(void)
+{
+	return (Size) block_cache_size_kb * 1024;
+}
+
 /* ---- the list ---- */
 
 static void
@@ -73,7 +79,7 @@ shrink(void)
 {
 	dlist_node *node = dlist_is_empty(&blocks) ? NULL : dlist_tail_node(&blocks);
 
-	while (node != NULL && blocks_size > (Size) block_cache_size_kb * 1024)
+	while (node != NULL && blocks_size > block_cache_size())
 	{
 		OpenBlock  *block = dlist_container(OpenBlock, node, node);
 

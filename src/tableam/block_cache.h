@@ -33,6 +33,9 @@ typedef struct BlockPin
 /* Define the settings. */
 void		block_cache_init(void);
 
+/* How many bytes of opened blocks a session keeps. */
+Size		block_cache_size(void);
+
 /* A pin on nothing, in the current memory context; it is not to be freed. */
 BlockPin   *block_pin_create(void);
 

@@ -6,39 +6,45 @@ SET client_min_messages = warning;
 CREATE SCHEMA as_heap;
 CREATE SCHEMA as_pyro;
 
--- Run a statement on both; what it gave, if that is the same.
-CREATE FUNCTION run(name text, statement text) RETURNS text LANGUAGE plpgsql AS $$
+-- Run a statement; what it gave.
+CREATE FUNCTION run(name text, statement text) RETURNS text[] LANGUAGE plpgsql AS $$
 DECLARE
-	result text := '';
+	result text[] := '{}';
 	row_ record;
 	n bigint;
 BEGIN
 	PERFORM set_config('search_path', name || ',public', true);
 	IF statement ~* '\mRETURNING\M|^SELECT|^FETCH' THEN
 		FOR row_ IN EXECUTE statement LOOP
-			result := result || row_::text || ' ';
+			result := result || row_::text;
 		END LOOP;
 	ELSE
 		EXECUTE statement;
 		GET DIAGNOSTICS n = ROW_COUNT;
-		result := n || ' rows';
+		result := ARRAY[n || ' rows'];
 	END IF;
 	PERFORM set_config('search_path', 'public', true);
-	RETURN rtrim(result);
+	RETURN result;
 EXCEPTION WHEN OTHERS THEN
 	PERFORM set_config('search_path', 'public', true);
-	RETURN SQLSTATE || ' ' || SQLERRM;
+	RETURN ARRAY[SQLSTATE || ' ' || SQLERRM];
 END $$;
 
+CREATE FUNCTION sorted(rows text[]) RETURNS text[] RETURN (SELECT array_agg(r ORDER BY r) FROM unnest(rows) r);
+
+-- Run it on both; what it gave, if that is the same.  Changed rows come in any order.
 CREATE FUNCTION twin(statement text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
-	on_heap text := run('as_heap', statement);
-	on_pyro text := run('as_pyro', statement);
+	on_heap text[] := run('as_heap', statement);
+	on_pyro text[] := run('as_pyro', statement);
 BEGIN
-	IF on_heap IS DISTINCT FROM on_pyro THEN
-		RETURN 'DIFFERENT: ' || on_heap || ' AND ' || on_pyro;
+	IF statement ~* '\mRETURNING\M' AND sorted(on_heap) = sorted(on_pyro) THEN
+		RETURN array_to_string(on_heap, ' ');
 	END IF;
-	RETURN on_heap;
+	IF on_heap IS DISTINCT FROM on_pyro THEN
+		RETURN 'DIFFERENT: ' || array_to_string(on_heap, ' ') || ' AND ' || array_to_string(on_pyro, ' ');
+	END IF;
+	RETURN array_to_string(on_heap, ' ');
 END $$;
 
 -- The rows, if they are the same on both by all kinds of scans.

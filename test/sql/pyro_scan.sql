@@ -34,6 +34,14 @@ SELECT compare('Seq Scan', 'SELECT count(*), sum(id), count(s), min(added), max(
 SELECT compare('Seq Scan', 'SELECT array_agg(id) FROM twins WHERE id <= 20000 AND s IS DISTINCT FROM ''updated''');
 SELECT min(n) FILTER (WHERE NOT of_block) > max(n) FILTER (WHERE of_block) AS blocks_first
 FROM (SELECT row_number() OVER () AS n, ctid >= '(2147483648,0)' AS of_block FROM pyro_twin) r;
+-- the same by the node that reads only what is needed
+CALL scan_by('blockscan');
+SELECT compare('Custom Scan (PyroScan)', 'SELECT * FROM twins');
+SELECT compare('Custom Scan (PyroScan)', 'SELECT t FROM twins t WHERE k < 10');
+SELECT compare('Custom Scan (PyroScan)', 'SELECT count(*), sum(id), count(s), min(added), max(nothing) FROM twins');
+SELECT compare('Custom Scan (PyroScan)', 'SELECT array_agg(id) FROM twins WHERE id <= 20000 AND s IS DISTINCT FROM ''updated''');
+SELECT min(n) FILTER (WHERE NOT of_block) > max(n) FILTER (WHERE of_block) AS blocks_first
+FROM (SELECT row_number() OVER () AS n, ctid >= '(2147483648,0)' AS of_block FROM pyro_twin) r;
 
 ---- index, index-only
 
@@ -111,6 +119,11 @@ END $$;
 SELECT p.step, p.ids, p.ids IS NOT DISTINCT FROM h.ids AS same
 FROM (SELECT row_number() OVER (), * FROM wander('pyro_twin')) p
 	 JOIN (SELECT row_number() OVER (), * FROM wander('heap_twin')) h USING (row_number) ORDER BY row_number;
+CALL scan_by('blockscan');
+SELECT count(*), bool_and(p.ids IS NOT DISTINCT FROM h.ids) AS same
+FROM (SELECT row_number() OVER (), * FROM wander('pyro_twin')) p
+	 JOIN (SELECT row_number() OVER (), * FROM wander('heap_twin')) h USING (row_number);
+CALL scan_by('seqscan');
 
 ---- rescans
 
@@ -119,6 +132,9 @@ SET enable_hashjoin = off;
 SET enable_mergejoin = off;
 SET enable_memoize = off;
 SELECT compare('Nested Loop', 'SELECT v, t.id, t.s FROM generate_series(3, 6) v LEFT JOIN twins t
+	ON t.k = v * 50 AND t.id % v = 0');
+CALL scan_by('blockscan');
+SELECT compare('Custom Scan (PyroScan)', 'SELECT v, t.id, t.s FROM generate_series(3, 6) v LEFT JOIN twins t
 	ON t.k = v * 50 AND t.id % v = 0');
 CALL scan_by('bitmapscan');
 SELECT compare('Bitmap Heap Scan', 'SELECT v, t.id, t.s FROM generate_series(3, 60) v LEFT JOIN twins t
@@ -149,6 +165,9 @@ CALL on_both('ALTER TABLE twins SET (parallel_workers = 2)');
 CALL scan_by('seqscan');
 SELECT compare('Parallel Seq Scan', 'SELECT * FROM twins WHERE k < 900');
 SELECT compare('Parallel Seq Scan', 'SELECT count(*), sum(id), sum(length(pad)) FROM twins');
+CALL scan_by('blockscan');
+SELECT compare('Parallel Custom Scan (PyroScan)', 'SELECT * FROM twins WHERE k < 900');
+SELECT compare('Parallel Custom Scan (PyroScan)', 'SELECT count(*), sum(id), sum(length(pad)) FROM twins');
 CALL scan_by('bitmapscan');
 SELECT compare('Parallel Bitmap Heap Scan', 'SELECT * FROM twins WHERE k BETWEEN 100 AND 800');
 SELECT compare('Parallel Bitmap Heap Scan', 'SELECT count(*), sum(id) FROM twins WHERE k BETWEEN 100 AND 800');
@@ -160,6 +179,8 @@ CALL scan_by('bitmapscan');
 SELECT compare('Parallel Bitmap Heap Scan', 'SELECT count(*), sum(id) FROM twins WHERE k BETWEEN 100 AND 800');
 CALL scan_by('seqscan');
 SELECT compare('Parallel Seq Scan', 'SELECT count(*), sum(id) FROM twins WHERE k BETWEEN 100 AND 800');
+CALL scan_by('blockscan');
+SELECT compare('Parallel Custom Scan (PyroScan)', 'SELECT count(*), sum(id) FROM twins WHERE k BETWEEN 100 AND 800');
 COMMIT;
 SET max_parallel_workers_per_gather = 0;
 

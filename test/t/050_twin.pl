@@ -405,8 +405,9 @@ my $same = join "\n", ('differ|0|0') x 3;
 
 sub some_plan
 {
-	my @off = grep { rand() < 0.35 } qw(seqscan indexscan bitmapscan indexonlyscan hashjoin);
-	return map { "SET LOCAL enable_$_ = off;" } @off;
+	my @off = grep { rand() < 0.35 } qw(enable_seqscan enable_indexscan enable_bitmapscan enable_indexonlyscan
+		enable_hashjoin pyro.enable_blockscan);
+	return map { "SET LOCAL $_ = off;" } @off;
 }
 
 # Writes one transaction, runs it and judges it.
@@ -616,10 +617,15 @@ my %background = (
 
 # Ways to read a whole table, and the plan node that shows it.
 my $wide = 'id, k, ts, t, j, prof';
+my @parallel = qw(parallel_setup_cost=0 parallel_tuple_cost=0 min_parallel_table_scan_size=0 min_parallel_index_scan_size=0);
+my $sums = 'SELECT count(*) AS a, sum(k) AS b, sum(length(t)) AS c, min(ts) AS d, sum(length(j::text)) AS e FROM %s';
 my @ways = (
-	[ 'sequential scan', [], "SELECT $wide FROM %s", qr/Seq Scan on p\b/ ],
-	[ 'parallel scan', [qw(parallel_setup_cost=0 parallel_tuple_cost=0 min_parallel_table_scan_size=0 min_parallel_index_scan_size=0)],
-		'SELECT count(*) AS a, sum(k) AS b, sum(length(t)) AS c, min(ts) AS d, sum(length(j::text)) AS e FROM %s', qr/Parallel Seq Scan on p\b/ ],
+	[ 'sequential scan', [qw(pyro.enable_blockscan=off)], "SELECT $wide FROM %s", qr/Seq Scan on p\b/ ],
+	[ 'parallel scan', [ @parallel, 'pyro.enable_blockscan=off' ], $sums, qr/Parallel Seq Scan on p\b/ ],
+	[ 'scan of blocks', [], "SELECT $wide FROM %s", qr/Custom Scan \(PyroScan\) on p\b/ ],
+	[ 'parallel scan of blocks', \@parallel, $sums, qr/Parallel Custom Scan \(PyroScan\) on p\b/ ],
+	[ 'scan of blocks for some rows', [qw(enable_indexscan=off enable_bitmapscan=off)],
+		"SELECT $wide FROM %s WHERE k BETWEEN 5 AND 40 AND (id > 50 OR prof IS NOT NULL)", qr/Custom Scan \(PyroScan\) on p\b/ ],
 	[ 'index scan', [qw(enable_seqscan=off enable_bitmapscan=off)], "SELECT $wide FROM %s WHERE id > -1", qr/Index Scan using .* on p\b/ ],
 	[ 'index scan of two columns', [qw(enable_seqscan=off enable_bitmapscan=off)], "SELECT $wide FROM %s WHERE k >= -5 ORDER BY k, id", qr/Index Scan using p_k.* on p\b/ ],
 	[ 'index-only scan', [qw(enable_seqscan=off enable_bitmapscan=off)], 'SELECT k, id FROM %s WHERE k >= -5', qr/Index Only Scan using p_k.* on p\b/ ],

@@ -251,7 +251,7 @@ sub leaf
 	return selector_qual() if $kind < 3;
 	return pick('true', 'false', 'NULL', "same('x') = 'x'", "(SELECT false)", "later('1')::int = 2", 'random() >= 0', 'id % 2 = 0', 'id IS NOT NULL',
 		'i4 < i8', 't = v', 'ROW(i2, i4) < ROW(1, 2)', 'exists(SELECT 1 FROM pg_class c WHERE c.oid = o)', 'CASE WHEN b THEN i4 = 1 ELSE i4 = 2 END',
-		't LIKE \'a%\'', 'i4 + 1 = 3', 'i4::int8 = 2', 'i4::oid = 3', 't::bpchar = \'a\'', 'v::name = \'a\'', 'young IS NULL', 'c::text = \'a\'',
+		't LIKE \'a%\'', 'i4::int8 + 1 = 3', 'i4::int8 = 2', 'i4::oid = 3', 't::bpchar = \'a\'', 'v::name = \'a\'', 'young IS NULL', 'c::text = \'a\'',
 		'coalesce(i4, 1) = 1', 'i4 IN (1, 2, i2)', 'e::text = \'low\'', 'greatest(i4, 3) = 3', 'id >= 0')
 		if $kind == 3;
 	my @of_kind = sort keys %columns;

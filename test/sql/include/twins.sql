@@ -36,7 +36,8 @@ BEGIN
 		ELSE format('%s: the same %s rows', node, pyro_rows) END;
 END $$;
 
--- Allow scans of these kinds only.
+-- Allow scans of these kinds only; blockscan is what the pyro table has in place of
+-- seqscan.
 CREATE PROCEDURE scan_by(VARIADIC kinds text[]) LANGUAGE plpgsql AS $$
 DECLARE
 	kind text;
@@ -44,4 +45,8 @@ BEGIN
 	FOREACH kind IN ARRAY ARRAY['seqscan', 'indexscan', 'indexonlyscan', 'bitmapscan', 'tidscan'] LOOP
 		PERFORM set_config('enable_' || kind, (kind = ANY (kinds))::text, false);
 	END LOOP;
+	IF 'blockscan' = ANY (kinds) THEN
+		SET enable_seqscan = on;
+	END IF;
+	PERFORM set_config('pyro.enable_blockscan', ('blockscan' = ANY (kinds))::text, false);
 END $$;
