@@ -85,8 +85,12 @@ extern bool stack_block_read(StackBlock *block, uint32 row,
 extern bool stack_block_header(StackBlock *block, uint32 row, bool totals,
 							   const Allocator *allocator,
 							   ProfileHeader *header, PyroError *error);
+extern bool stack_block_open_names(StackBlock *block, ByteRange bytes,
+								   size_t max_memory, PyroError *error);
+extern bool stack_block_has_names(const StackBlock *block);
 extern bool stack_block_view(StackBlock *block, uint32 row, uint32 type,
-							 ProfileView *view, PyroError *error);
+							 bool by_name, ProfileView *view,
+							 PyroError *error);
 extern bool stack_block_has_function(StackBlock *block, uint32 row, StringRef question,
 									 StackNameTest test, void *arg, bool *found,
 									 PyroError *error);

@@ -12,7 +12,6 @@
 #include "postgres_fe.h"
 #endif
 
-#include "block/name_tree.h"
 #include "block/stack_block_internal.h"
 
 typedef struct Checker
@@ -72,7 +71,7 @@ add_rows(Checker *c, const StackSumsSet *set, uint32 group, uint32 type)
 		allocator_poll(block->allocator, 0);
 		if (block->shapes.shapes[block->heads[row].shape].group != group)
 			continue;
-		if (!stack_block_view(block, row, type, &view, c->error))
+		if (!stack_block_view(block, row, type, false, &view, c->error))
 			return false;
 		for (uint32 i = 0; i < view.nsamples; i++)
 		{

@@ -7,6 +7,7 @@
 #define PYRO_STACK_BLOCK_INTERNAL_H
 
 #include "block/block_dictionary.h"
+#include "block/name_tree.h"
 #include "block/stack_block.h"
 #include "block/stack_heads.h"
 #include "stack/sequence_entry.h"
@@ -17,6 +18,14 @@ typedef struct LabelCounts
 	uint32		nlabels;
 	uint32		nkeys;
 } LabelCounts;
+
+/* The stacks by the names of functions alone. */
+typedef struct NamedStacks
+{
+	NameTree	tree;
+	StackDictionary stacks;		/* over the tree's arrays */
+	StackScratch scratch;
+} NamedStacks;
 
 struct StackBlock
 {
@@ -35,6 +44,7 @@ struct StackBlock
 	size_t		nodes_capacity;
 	size_t		values_capacity;
 	StackScratch scratch;		/* made at its first use */
+	NamedStacks *named;			/* NULL until it is opened */
 
 	/* the last question about functions; NULL: there was none */
 	bool	   *node_hit;

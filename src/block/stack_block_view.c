@@ -70,21 +70,36 @@ stack_block_header(StackBlock *block, uint32 row, bool totals,
 	return true;
 }
 
+/* Turn keys into nodes of the exact trie, or of the name tree. */
+static void
+find_nodes(const StackBlock *block, uint32 n, bool by_name)
+{
+	const uint32 *key_node = block->dictionary.key_node;
+	uint32	   *nodes = block->view_nodes;
+
+	if (by_name)
+		for (uint32 i = 0; i < n; i++)
+			nodes[i] = block->named->tree.stack_node[key_node[nodes[i]]];
+	else
+		for (uint32 i = 0; i < n; i++)
+			nodes[i] = key_node[nodes[i]];
+}
+
 /*
  * The samples of a row by their stacks, with the values of one sample type, in
  * the order of keys.
  *
- * The dictionary and the scratch are the block's; the arrays are, too, and stay
- * until the block is looked at again.
+ * by_name: the stacks are those of the name tree, which is open.  The dictionary
+ * and the scratch are the block's; the arrays are, too, and stay until the block
+ * is looked at again.
  */
 bool
-stack_block_view(StackBlock *block, uint32 row, uint32 type, ProfileView *view,
+stack_block_view(StackBlock *block, uint32 row, uint32 type, bool by_name, ProfileView *view,
 				 PyroError *error)
 {
-	const uint32 *key_node = block->dictionary.key_node;
 	uint32		n = block->heads[row].nsamples;
 
-	if (block->scratch.target == NULL &&
+	if (!by_name && block->scratch.target == NULL &&
 		!stack_scratch_init(&block->scratch, &block->dictionary.stacks, block->allocator,
 							error))
 		return false;
@@ -92,10 +107,9 @@ stack_block_view(StackBlock *block, uint32 row, uint32 type, ProfileView *view,
 		!sample_rows_read_keys(block->samples, row, block->view_nodes, error) ||
 		!sample_rows_read_values(block->samples, row, type, block->view_values, error))
 		return false;
-	for (uint32 i = 0; i < n; i++)
-		block->view_nodes[i] = key_node[block->view_nodes[i]];
-	view->stacks = &block->dictionary.stacks;
-	view->scratch = &block->scratch;
+	find_nodes(block, n, by_name);
+	view->stacks = by_name ? &block->named->stacks : &block->dictionary.stacks;
+	view->scratch = by_name ? &block->named->scratch : &block->scratch;
 	view->nsamples = n;
 	view->sample_node = block->view_nodes;
 	view->values = block->view_values;

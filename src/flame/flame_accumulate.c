@@ -10,15 +10,31 @@
 
 #include "flame/flame_accumulate.h"
 
+/* Forget the names of a location and of its functions. */
+static void
+forget_names(FrameNames *names, const StackDictionary *stacks, uint32 index)
+{
+	const StackLocation *location = &stacks->locations[index];
+	const StackLine *lines = &stacks->lines[location->line_start];
+
+	names->of_location[index] = UNKNOWN_NAME;
+	for (uint32 i = 0; i < location->nlines; i++)
+		if (lines[i].function != 0)
+			names->of_function[lines[i].function - 1] = UNKNOWN_NAME;
+}
+
 /* Make the tree with this serial the owner of a scratch. */
 static void
-take_scratch(StackScratch *scratch, uint64 serial)
+take_scratch(StackScratch *scratch, const StackDictionary *stacks, uint64 serial)
 {
 	if (scratch->owner == serial)
 		return;
 	for (uint32 i = 0; i < scratch->ntouched; i++)
 		scratch->target[scratch->touched[i]] = STACK_SCRATCH_UNMAPPED;
+	for (uint32 i = 0; i < scratch->nnamed; i++)
+		forget_names(&scratch->names, stacks, scratch->named[i]);
 	scratch->ntouched = 0;
+	scratch->nnamed = 0;
 	scratch->owner = serial;
 }
 
@@ -100,17 +116,65 @@ add_own_view(CallTree *tree, const ProfileView *view,
 		add_values(tree, view, target, error);
 }
 
-static int
-compare_nodes(const void *x, const void *y)
-{
-	uint32		a = *(const uint32 *) x;
-	uint32		b = *(const uint32 *) y;
-
-	return a < b ? -1 : a > b;
-}
-
 /* Stands for a target that is about to be made. */
 #define PENDING		(STACK_SCRATCH_UNMAPPED - 1)
+
+/* Turn a part of an array round. */
+static void
+reverse(uint32 *numbers, uint32 n)
+{
+	for (uint32 i = 0, k = n; i + 1 < k; i++)
+	{
+		uint32		moved = numbers[i];
+
+		numbers[i] = numbers[--k];
+		numbers[k] = moved;
+	}
+}
+
+/*
+ * Touch the nodes of these samples that the owner has not met yet, each behind
+ * its parent.
+ */
+static void
+touch_nodes(StackScratch *scratch, const ProfileView *view)
+{
+	const uint32 *parent = view->stacks->node_parent;
+
+	for (uint32 i = 0; i < view->nsamples; i++)
+	{
+		uint32		first = scratch->ntouched;
+
+		if (view->values[i] == 0)
+			continue;
+		for (uint32 node = view->sample_node[i];
+			 scratch->target[node] == STACK_SCRATCH_UNMAPPED; node = parent[node])
+		{
+			scratch->target[node] = PENDING;
+			scratch->touched[scratch->ntouched++] = node;
+		}
+		reverse(scratch->touched + first, scratch->ntouched - first);
+	}
+}
+
+/* Name the locations of touched nodes that have no names yet. */
+static bool
+name_locations(CallTree *tree, StackScratch *scratch, const StackDictionary *stacks,
+			   uint32 first, PyroError *error)
+{
+	for (uint32 i = first; i < scratch->ntouched; i++)
+	{
+		uint32		location = stacks->node_location[scratch->touched[i]];
+
+		if (scratch->names.of_location[location] != UNKNOWN_NAME)
+			continue;
+		allocator_poll(tree->allocator, i);
+		scratch->named[scratch->nnamed++] = location;
+		if (!call_tree_name_location(tree, stacks, location, &scratch->names, error))
+			return false;
+	}
+	return true;
+}
 
 /*
  * A shared dictionary: map only what these samples touch for the first time
@@ -120,29 +184,15 @@ static bool
 add_shared_view(CallTree *tree, uint64 serial, const ProfileView *view,
 				PyroError *error)
 {
-	const StackDictionary *stacks = view->stacks;
 	StackScratch *scratch = view->scratch;
 	uint32		first;
 
-	take_scratch(scratch, serial);
+	take_scratch(scratch, view->stacks, serial);
 	scratch->target[0] = 0;
 	first = scratch->ntouched;
-	for (uint32 i = 0; i < view->nsamples; i++)
-	{
-		uint32		node = view->sample_node[i];
-
-		while (view->values[i] != 0 &&
-			   scratch->target[node] == STACK_SCRATCH_UNMAPPED)
-		{
-			scratch->target[node] = PENDING;
-			scratch->touched[scratch->ntouched++] = node;
-			node = stacks->node_parent[node];
-		}
-	}
-	/* parents stand before their children */
-	qsort(scratch->touched + first, scratch->ntouched - first,
-		  sizeof(uint32), compare_nodes);
-	if (!call_tree_map_nodes(tree, stacks, NULL, scratch->touched + first,
+	touch_nodes(scratch, view);
+	if (!name_locations(tree, scratch, view->stacks, first, error) ||
+		!call_tree_map_nodes(tree, view->stacks, &scratch->names, scratch->touched + first,
 							 scratch->ntouched - first, scratch->target,
 							 error))
 	{

@@ -142,11 +142,10 @@ granularity_argument(text *name)
 static void
 add_profile(FlameState *state, Datum datum, text *sample_type)
 {
-	FrameGranularity granularity = state->tree.granularity;
-	bool		names_only = granularity == FRAME_FUNCTION || granularity == FRAME_PACKAGE;
 	int			type;
 	ProfileHeader header;
-	ProfileView view = profile_open_view(datum, sample_type, names_only, &header, &type);
+	ProfileView view = profile_open_view(datum, sample_type, state->tree.granularity, &header,
+										 &type);
 	Allocator	scratch = context_allocator(CurrentMemoryContext);
 	PyroError	error;
 

@@ -26,8 +26,11 @@ typedef struct ExpandedProfileRoutine
 	/* its header; NULL for totals that are not asked for */
 	ProfileHeader *(*open_header) (ExpandedProfile *profile, bool totals);
 
-	/* the samples of one type; they stay until it is asked again */
-	ProfileView (*view) (ExpandedProfile *profile, int type);
+	/*
+	 * The samples of one type; they stay until it is asked again.  by_name:
+	 * frames need no more than the names of their functions.
+	 */
+	ProfileView (*view) (ExpandedProfile *profile, int type, bool by_name);
 
 	/*
 	 * Has it a function whose name passes a test?  Tests of the same

@@ -76,7 +76,7 @@ profile_total(PG_FUNCTION_ARGS)
 
 	if (PG_ARGISNULL(0))
 		PG_RETURN_NULL();
-	header = profile_open_header(PG_GETARG_DATUM(0));
+	header = profile_open_totals(PG_GETARG_DATUM(0));
 	type = profile_choose_type(header, optional_text(fcinfo, 1));
 	if (header->total_overflows[type])
 		ereport(ERROR,

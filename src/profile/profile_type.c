@@ -139,12 +139,12 @@ view_by_names(Datum datum, text *type_name, ProfileHeader *header, int *type)
  * The samples of a profile datum by their stacks, with the values of one sample
  * type; *type is its index, from profile_choose_type_if_any().
  *
- * names_only: no more of the stacks is needed than what names functions.  All
- * is palloc'd in the current context, or the datum's, and stays until the datum
+ * granularity: what is asked for of frames.  All is palloc'd in the current context, or the datum's, and stays until the datum
  * or another row of the same scan is opened.
  */
 ProfileView
-profile_open_view(Datum datum, text *type_name, bool names_only, ProfileHeader *header, int *type)
+profile_open_view(Datum datum, text *type_name, FrameGranularity granularity,
+				  ProfileHeader *header, int *type)
 {
 	ExpandedProfile *expanded = expanded_profile_of_datum(datum);
 	Profile    *profile;
@@ -155,9 +155,9 @@ profile_open_view(Datum datum, text *type_name, bool names_only, ProfileHeader *
 		*type = profile_choose_type_if_any(header, type_name);
 		if (*type < 0)
 			return (ProfileView) {0};
-		return expanded->routine->view(expanded, *type);
+		return expanded->routine->view(expanded, *type, granularity == FRAME_FUNCTION);
 	}
-	if (names_only)
+	if (granularity == FRAME_FUNCTION || granularity == FRAME_PACKAGE)
 		return view_by_names(datum, type_name, header, type);
 	profile = profile_open(datum);
 	*header = profile->header;
@@ -165,11 +165,9 @@ profile_open_view(Datum datum, text *type_name, bool names_only, ProfileHeader *
 	return view_of_profile(profile, *type);
 }
 
-/*
- * Open the head of a profile datum, without reading the rest of it.
- */
-ProfileHeader *
-profile_open_header(Datum datum)
+/* Open the head of a profile datum, without reading the rest of it. */
+static ProfileHeader *
+open_header(Datum datum, bool totals)
 {
 	ExpandedProfile *expanded = expanded_profile_of_datum(datum);
 	Allocator	allocator = context_allocator(CurrentMemoryContext);
@@ -179,7 +177,7 @@ profile_open_header(Datum datum)
 	PyroError	error;
 
 	if (expanded != NULL)
-		return expanded->routine->open_header(expanded, true);
+		return expanded->routine->open_header(expanded, totals);
 	header = palloc(sizeof(ProfileHeader));
 	slice = PG_DETOAST_DATUM_SLICE(datum, 0, 1024);
 	pyro_check(profile_flat_head_size((uint8 *) VARDATA_ANY(slice),
@@ -191,6 +189,24 @@ profile_open_header(Datum datum)
 										VARSIZE_ANY_EXHDR(slice), &allocator,
 										header, &error), &error);
 	return header;
+}
+
+/*
+ * Open the head of a profile datum; its totals may be NULL.
+ */
+ProfileHeader *
+profile_open_header(Datum datum)
+{
+	return open_header(datum, false);
+}
+
+/*
+ * The same with the totals, for which a row of a block has to be read.
+ */
+ProfileHeader *
+profile_open_totals(Datum datum)
+{
+	return open_header(datum, true);
 }
 
 /*

@@ -7,13 +7,15 @@
 
 #include "profile/profile.h"
 #include "profile/profile_view.h"
+#include "stack/frame_name.h"
 
 extern void profile_type_init(void);
 extern ProfileLimits profile_limits(void);
 extern Profile *profile_open(Datum datum);
-extern ProfileView profile_open_view(Datum datum, text *type_name, bool names_only,
+extern ProfileView profile_open_view(Datum datum, text *type_name, FrameGranularity granularity,
 									 ProfileHeader *header, int *type);
 extern ProfileHeader *profile_open_header(Datum datum);
+extern ProfileHeader *profile_open_totals(Datum datum);
 extern Datum profile_to_datum(const Profile *profile);
 extern Datum profile_to_transient_datum(const Profile *profile);
 extern bool profile_is_type(Oid type);

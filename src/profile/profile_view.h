@@ -13,11 +13,12 @@
 #include "stack/pyro_error.h"
 #include "stack/stack_dictionary.h"
 
-/* What a node of a shared dictionary has no target in yet. */
+/* What a node has that the owner has not met yet. */
 #define STACK_SCRATCH_UNMAPPED	PG_UINT32_MAX
 
 /*
- * Where the nodes of a shared dictionary stand in the tree of its owner.
+ * Where the nodes of a shared dictionary stand in the tree of its owner, and
+ * what it calls their frames.
  *
  * It belongs to the dictionary, so that a group costs its tree and not its
  * dictionary: one tree at a time owns it, and whoever comes next takes it
@@ -28,8 +29,12 @@ typedef struct StackScratch
 {
 	uint64		owner;			/* the tree's serial number; 0: nobody's */
 	uint32	   *target;			/* [node]: STACK_SCRATCH_UNMAPPED, or where */
-	uint32	   *touched;		/* nodes that have a target */
+	uint32	   *touched;		/* nodes that have a target, behind their
+								 * parents */
 	uint32		ntouched;
+	FrameNames	names;			/* UNKNOWN_NAME, or what it calls them */
+	uint32	   *named;			/* locations that have names */
+	uint32		nnamed;
 } StackScratch;
 
 typedef struct ProfileView

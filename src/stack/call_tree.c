@@ -397,6 +397,7 @@ call_tree_name_frames(CallTree *tree, const StackDictionary *stacks,
 	names->of_location = allocate_array(scratch, stacks->nlocations,
 										sizeof(uint32));
 	names->of_line = allocate_array(scratch, stacks->nlines, sizeof(uint32));
+	names->of_function = NULL;
 	if (location_used == NULL || function_used == NULL ||
 		names->of_location == NULL || names->of_line == NULL)
 		return pyro_fail_memory(error);
@@ -437,6 +438,46 @@ call_tree_name_frames(CallTree *tree, const StackDictionary *stacks,
 	return true;
 }
 
+/* The number of a frame's name, by its function where that has been met before. */
+static bool
+intern_known_frame(CallTree *tree, const StackDictionary *stacks, const StackLocation *location,
+				   uint32 frame, FrameNames *names, uint32 *id, PyroError *error)
+{
+	uint32		function = location->nlines == 0 ? 0 :
+	stacks->lines[location->line_start + frame].function;
+	bool		by_function = function != 0 && stacks->functions[function - 1].name != 0 &&
+	(tree->granularity == FRAME_FUNCTION || tree->granularity == FRAME_PACKAGE);
+
+	if (by_function && names->of_function[function - 1] != UNKNOWN_NAME)
+	{
+		*id = names->of_function[function - 1];
+		return true;
+	}
+	if (!intern_frame(tree, stacks, location, frame, id, error))
+		return false;
+	if (by_function)
+		names->of_function[function - 1] = *id;
+	return true;
+}
+
+/*
+ * Look up the names of all frames of one location, by its index; names has room
+ * for all locations, lines and functions.
+ */
+bool
+call_tree_name_location(CallTree *tree, const StackDictionary *stacks, uint32 index,
+						FrameNames *names, PyroError *error)
+{
+	const StackLocation *location = &stacks->locations[index];
+
+	for (uint32 frame = 0; frame < stack_location_frames(location); frame++)
+		if (!intern_known_frame(tree, stacks, location, frame, names,
+								frame == 0 ? &names->of_location[index] :
+								&names->of_line[location->line_start + frame], error))
+			return false;
+	return true;
+}
+
 /* Nodes between asking for a slot and looking into it. */
 #define PREFETCH_DISTANCE	24
 
@@ -457,8 +498,7 @@ prefetch_slot(const CallTree *tree, const StackDictionary *stacks,
  *
  * nodes: nnodes of them, each behind its parent or with a parent that has a
  * target.  target[node] becomes the node of the tree at which the trie node's
- * innermost frame stands.  names: of these nodes' frames, or NULL to look up
- * each by its bytes.
+ * innermost frame stands.  names: of these nodes' frames.
  *
  * Best in order of depth: then neighbours do not depend on each other, and
  * what they will need can be fetched ahead.
@@ -476,27 +516,16 @@ call_tree_map_nodes(CallTree *tree, const StackDictionary *stacks,
 		uint32		index = stacks->node_location[node];
 		const StackLocation *location = &stacks->locations[index];
 		uint32		at = target[stacks->node_parent[node]];
-		uint32		name;
 
 		allocator_poll(tree->allocator, i);
-		if (names != NULL && i + PREFETCH_DISTANCE < nnodes)
+		if (i + PREFETCH_DISTANCE < nnodes)
 			prefetch_slot(tree, stacks, names, target,
 						  nodes[i + PREFETCH_DISTANCE]);
-		if (names != NULL)
-			name = names->of_location[index];
-		else if (!intern_frame(tree, stacks, location, 0, &name, error))
-			return false;
-		if (!find_child(tree, at, name, &at, error))
+		if (!find_child(tree, at, names->of_location[index], &at, error))
 			return false;
 		for (uint32 frame = 1; frame < location->nlines; frame++)
-		{
-			if (names != NULL)
-				name = names->of_line[location->line_start + frame];
-			else if (!intern_frame(tree, stacks, location, frame, &name, error))
+			if (!find_child(tree, at, names->of_line[location->line_start + frame], &at, error))
 				return false;
-			if (!find_child(tree, at, name, &at, error))
-				return false;
-		}
 		target[node] = at;
 	}
 	return true;

@@ -53,13 +53,6 @@ typedef struct CallTree
 	size_t		name_bytes_left;
 } CallTree;
 
-/* Names of a dictionary's frames in a tree. */
-typedef struct FrameNames
-{
-	uint32	   *of_location;	/* per location: its outermost frame's */
-	uint32	   *of_line;		/* per line of a location, but the outermost */
-} FrameNames;
-
 /* More nodes or names than this make no tree that a datum could hold. */
 #define CALL_TREE_MAX_NODES			((uint32) 1 << 24)
 #define CALL_TREE_MAX_NAME_BYTES	((size_t) 1 << 28)
@@ -75,6 +68,10 @@ extern bool call_tree_name_frames(CallTree *tree,
 								  const uint32 *nodes, uint32 nnodes,
 								  const Allocator *scratch,
 								  FrameNames *names, PyroError *error);
+extern bool call_tree_name_location(CallTree *tree,
+									const StackDictionary *stacks,
+									uint32 index, FrameNames *names,
+									PyroError *error);
 extern bool call_tree_map_nodes(CallTree *tree,
 								const StackDictionary *stacks,
 								const FrameNames *names,

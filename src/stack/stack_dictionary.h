@@ -84,6 +84,17 @@ typedef struct StackDictionary
 	uint32	   *node_location;	/* index; unused for the root */
 } StackDictionary;
 
+/* Numbers of the names of a dictionary's frames, somewhere else. */
+typedef struct FrameNames
+{
+	uint32	   *of_location;	/* per location: its outermost frame's */
+	uint32	   *of_line;		/* per line of a location, but the outermost */
+	uint32	   *of_function;	/* those known so far, or UNKNOWN_NAME; may be
+								 * NULL */
+} FrameNames;
+
+#define UNKNOWN_NAME	PG_UINT32_MAX
+
 /* Frames that a location stands for: its lines, or one without any. */
 static inline uint32
 stack_location_frames(const StackLocation *location)

@@ -15,6 +15,7 @@
 
 #include "compat.h"
 #include "profile/context_allocator.h"
+#include "profile/expanded_profile.h"
 #include "profile/profile_type.h"
 #include "tableam/block_stream.h"
 #include "tableam/payload.h"
@@ -79,9 +80,41 @@ struct ProfileColumn
 	Allocator	allocator;
 };
 
+/* Read a part and uncompress it, in the current context. */
+static ByteRange
+read_part(const ProfileColumn *column, StackPart part, Relation rel, const BlockEntry *entry,
+		  DecodeCounters *counters)
+{
+	const BlockStream *stream = block_layout_find_part(column->layout, column->attnum, part);
+	struct varlena *stored;
+	const char *bytes;
+
+	if (stream == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("block " INT64_FORMAT " of storage " INT64_FORMAT " lacks part %d of column %d",
+						entry->first_vpage, entry->storage_id, part, column->attnum)));
+	stored = payload_read(rel, entry, stream->offset, stream->stored);
+	bytes = block_stream_open(stream, VARDATA(stored), CurrentMemoryContext);
+	pfree(stored);
+	count_decoded(counters, stream);
+	return byte_range(bytes, stream->raw);
+}
+
+/* Open the name tree of a column that is open. */
+static void
+open_names(ProfileColumn *column, Relation rel, const BlockEntry *entry, DecodeCounters *counters)
+{
+	ByteRange	tree = read_part(column, STACK_TREE, rel, entry, counters);
+	PyroError	error;
+
+	pyro_check(stack_block_open_names(column->stacks, tree, MaxAllocSize, &error), &error);
+	pfree((char *) tree.bytes);
+}
+
 struct ProfileValue
 {
-	ExpandedObjectHeader header;
+	ExpandedProfile expanded;
 
 	/* the profile; the column is NULL where there is none any more */
 	ProfileColumn *column;
@@ -91,9 +124,6 @@ struct ProfileValue
 	Relation	rel;
 	const BlockEntry *entry;
 	DecodeCounters *counters;
-
-	MemoryContext flat_context;
-	struct varlena *flat;		/* it, once it was rebuilt, or NULL */
 };
 
 /* The stacks of the value's column, which are opened for that. */
@@ -106,53 +136,73 @@ value_stacks(ProfileValue *value)
 	return value->column->stacks;
 }
 
-static Size
-get_flat_size(ExpandedObjectHeader *object)
+static Profile *
+open_profile(ExpandedProfile *expanded)
 {
-	ProfileValue *value = (ProfileValue *) object;
+	ProfileValue *value = (ProfileValue *) expanded;
+	Allocator	allocator = context_allocator(CurrentMemoryContext);
+	Profile    *profile = palloc(sizeof(Profile));
+	PyroError	error;
 
-	if (value->flat == NULL)
-	{
-		MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext, "profile to rebuild",
-													  ALLOCSET_DEFAULT_SIZES);
-		MemoryContext before = MemoryContextSwitchTo(scratch);
-		Allocator	allocator = context_allocator(scratch);
-		struct varlena *flat;
-		Profile		profile;
-		PyroError	error;
-
-		pyro_check(stack_block_read(value_stacks(value), value->index, &allocator, &profile,
-									&error), &error);
-		flat = (struct varlena *) DatumGetPointer(profile_to_transient_datum(&profile));
-		value->flat = MemoryContextAllocHuge(value->flat_context, VARSIZE(flat));
-		memcpy(value->flat, flat, VARSIZE(flat));
-		MemoryContextSwitchTo(before);
-		MemoryContextDelete(scratch);
-	}
-	return VARSIZE(value->flat);
+	pyro_check(stack_block_read(value_stacks(value), value->index, &allocator, profile, &error),
+			   &error);
+	return profile;
 }
 
-static void
-flatten_into(ExpandedObjectHeader *object, void *result, Size size)
+static ProfileHeader *
+open_header(ExpandedProfile *expanded, bool totals)
 {
-	ProfileValue *value = (ProfileValue *) object;
+	ProfileValue *value = (ProfileValue *) expanded;
+	Allocator	allocator = context_allocator(CurrentMemoryContext);
+	ProfileHeader *header = palloc(sizeof(ProfileHeader));
+	PyroError	error;
 
-	Assert(value->flat != NULL && size == VARSIZE(value->flat));
-	memcpy(result, value->flat, size);
+	pyro_check(stack_block_header(value_stacks(value), value->index, totals, &allocator, header,
+								  &error), &error);
+	return header;
 }
 
-static const ExpandedObjectMethods profile_methods = {get_flat_size, flatten_into};
+static ProfileView
+open_view(ExpandedProfile *expanded, int type, bool by_name)
+{
+	ProfileValue *value = (ProfileValue *) expanded;
+	StackBlock *stacks = value_stacks(value);
+	ProfileView view;
+	PyroError	error;
+
+	if (by_name && !stack_block_has_names(stacks))
+		open_names(value->column, value->rel, value->entry, value->counters);
+	pyro_check(stack_block_view(stacks, value->index, type, by_name, &view, &error), &error);
+	return view;
+}
+
+static bool
+has_function(ExpandedProfile *expanded, StringRef question, StackNameTest test, void *arg)
+{
+	ProfileValue *value = (ProfileValue *) expanded;
+	bool		found;
+	PyroError	error;
+
+	pyro_check(stack_block_has_function(value_stacks(value), value->index, question, test, arg,
+										&found, &error), &error);
+	return found;
+}
+
+static const ExpandedProfileRoutine value_routine = {
+	.open = open_profile,
+	.open_header = open_header,
+	.view = open_view,
+	.has_function = has_function
+};
 
 /* The value that a datum is, if it is of a block, or NULL. */
 static ProfileValue *
 value_of_datum(Datum datum)
 {
-	ExpandedObjectHeader *object;
+	ExpandedProfile *expanded = expanded_profile_of_datum(datum);
 
-	if (!VARATT_IS_EXTERNAL_EXPANDED(DatumGetPointer(datum)))
-		return NULL;
-	object = DatumGetEOHP(datum);
-	return object->eoh_methods == &profile_methods ? (ProfileValue *) object : NULL;
+	return expanded != NULL && expanded->routine == &value_routine ?
+		(ProfileValue *) expanded : NULL;
 }
 
 StackBlock *
@@ -197,9 +247,7 @@ profile_value_create(void)
 {
 	ProfileValue *value = palloc0(sizeof(ProfileValue));
 
-	EOH_init_header(&value->header, &profile_methods, CurrentMemoryContext);
-	value->flat_context = AllocSetContextCreate(CurrentMemoryContext, "profile of a block",
-												ALLOCSET_DEFAULT_SIZES);
+	expanded_profile_init(&value->expanded, &value_routine, CurrentMemoryContext);
 	return value;
 }
 
@@ -207,8 +255,7 @@ void
 profile_value_forget(ProfileValue *value)
 {
 	value->column = NULL;
-	value->flat = NULL;
-	MemoryContextReset(value->flat_context);
+	expanded_profile_forget(&value->expanded);
 }
 
 Datum
@@ -222,7 +269,7 @@ profile_value_set(ProfileValue *value, ProfileColumn *column, int index, Relatio
 	value->rel = rel;
 	value->entry = entry;
 	value->counters = counters;
-	return EOHPGetRODatum(&value->header);
+	return EOHPGetRODatum(&value->expanded.header);
 }
 
 bool
@@ -263,21 +310,7 @@ open_stacks(ProfileColumn *column, Relation rel, const BlockEntry *entry, Alloca
 	PyroError	error;
 
 	for (int part = STACK_HEADS; part < STACK_EXACT_PARTS_END; part++)
-	{
-		const BlockStream *stream = block_layout_find_part(column->layout, column->attnum, part);
-		struct varlena *stored;
-
-		if (stream == NULL)
-			ereport(ERROR,
-					(errcode(ERRCODE_DATA_CORRUPTED),
-					 errmsg("block " INT64_FORMAT " of storage " INT64_FORMAT " lacks part %d of column %d",
-							entry->first_vpage, entry->storage_id, part, column->attnum)));
-		stored = payload_read(rel, entry, stream->offset, stream->stored);
-		parts[part] = byte_range(block_stream_open(stream, VARDATA(stored), CurrentMemoryContext),
-								 stream->raw);
-		pfree(stored);
-		count_decoded(counters, stream);
-	}
+		parts[part] = read_part(column, part, rel, entry, counters);
 	column->stacks = stack_block_open(column->nvalues, parts, MaxAllocSize, allocator, &error);
 	pyro_check(column->stacks != NULL, &error);
 	for (int part = STACK_HEADS; part < STACK_EXACT_PARTS_END; part++)
@@ -306,4 +339,19 @@ profile_column_open(ProfileColumn *column, Relation rel, const BlockEntry *entry
 	MemoryContextSwitchTo(before);
 	MemoryContextSetParent(own_context, column->context);
 	error_context_stack = callback.previous;
+}
+
+void
+profile_column_check(ProfileColumn *column, Relation rel, const BlockEntry *entry)
+{
+	Allocator	allocator = context_allocator(CurrentMemoryContext);
+	ByteRange	tree,
+				sums;
+	PyroError	error;
+
+	profile_column_open(column, rel, entry, NULL);
+	tree = read_part(column, STACK_TREE, rel, entry, NULL);
+	sums = read_part(column, STACK_SUMS, rel, entry, NULL);
+	pyro_check(stack_block_check(column->stacks, tree, sums, MaxAllocSize, &allocator, &error),
+			   &error);
 }

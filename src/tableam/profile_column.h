@@ -60,6 +60,12 @@ void		profile_column_open(ProfileColumn *column, Relation rel, const BlockEntry 
 								DecodeCounters *counters);
 
 /*
+ * Check an opened or unopened column: do the parts that follow from others,
+ * the name tree and the sums, say what these do?  ERRCODE_DATA_CORRUPTED if not.
+ */
+void		profile_column_check(ProfileColumn *column, Relation rel, const BlockEntry *entry);
+
+/*
  * What a reader hands out in place of a profile: an expanded datum, read only,
  * that says where the profile is.  The column is opened, and the profile
  * rebuilt, when somebody flattens the datum, as whatever looks into it does.

@@ -195,7 +195,7 @@ check_zone(BlockCheck *check, Form_pg_attribute attribute, const BlockColumn *co
 					  check_subject(check), findings.nulls);
 }
 
-/* Can every profile be rebuilt?  Its zone is asked for what is in it. */
+/* Can every profile be rebuilt, and do tree, sums and zone say what is in them? */
 static void
 check_profiles(BlockCheck *check, Form_pg_attribute attribute, const char *stored)
 {
@@ -204,7 +204,7 @@ check_profiles(BlockCheck *check, Form_pg_attribute attribute, const char *store
 
 	column->profiles = profile_column_create(check->layout, attribute->attnum, column->nprofiles,
 											 CurrentMemoryContext);
-	profile_column_open(column->profiles, check->verification->rel, check->entry, NULL);
+	profile_column_check(column->profiles, check->verification->rel, check->entry);
 	check_zone(check, attribute, column);
 }
 

@@ -106,12 +106,13 @@ view_row(StackBlock *block, uint32 row, const UnitMemory *memory)
 		{
 			ProfileView view;
 
-			if (!stack_block_view(block, row, t, &view, &error))
-				expect_refusal(&error, memory);
-			else
-				for (uint32 i = 0; i < view.nsamples; i++)
-					if (view.sample_node[i] >= view.stacks->nnodes)
-						abort();
+			for (int by_name = 0; by_name <= stack_block_has_names(block); by_name++)
+				if (!stack_block_view(block, row, t, by_name, &view, &error))
+					expect_refusal(&error, memory);
+				else
+					for (uint32 i = 0; i < view.nsamples; i++)
+						if (view.sample_node[i] >= view.stacks->nnodes)
+							abort();
 		}
 	if (!stack_block_has_function(block, row, string_ref("?", 1), has_letters, NULL, &found,
 								  &error))
@@ -214,6 +215,8 @@ LLVMFuzzerTestOneInput(const uint8 *bytes, size_t size)
 	{
 		if (read_rows(block))
 			merge_rows(block);
+		if (!stack_block_open_names(block, parts[STACK_TREE], MAX_MEMORY, &error))
+			expect_refusal(&error, &memory);
 		for (uint32 row = 0; row < block->nrows; row++)
 			view_row(block, row, &memory);
 		check_derived(block, parts);

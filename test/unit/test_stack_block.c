@@ -185,7 +185,8 @@ check_header(StackBlock *block, uint32 row, const Profile *profile, UnitMemory *
 
 /* Add a row to two trees, as a profile of its own and as a view of the block. */
 static const char *
-add_row_twice(StackBlock *block, uint32 row, CallTree *trees, uint64 serial, PyroError *error)
+add_row_twice(StackBlock *block, uint32 row, bool by_name, CallTree *trees, uint64 serial,
+			  PyroError *error)
 {
 	UnitMemory	memory;
 	Profile		profile;
@@ -207,7 +208,7 @@ add_row_twice(StackBlock *block, uint32 row, CallTree *trees, uint64 serial, Pyr
 		for (uint32 i = 0; i < own.nsamples; i++)
 			profile.values[t][i] /= (int64) 1 << 20;
 		if (!call_tree_add_view(&trees[0], serial, &own, &memory.allocator, error) ||
-			!stack_block_view(block, row, t, &view, error))
+			!stack_block_view(block, row, t, by_name, &view, error))
 			flaw = "it cannot be added";
 		else
 		{
@@ -285,7 +286,7 @@ check_searches(StackBlock *block, const char *what)
 
 /* Two pairs of trees take turns, so that the block's scratch changes hands. */
 static void
-check_views(StackBlock *block, const char *what)
+check_views(StackBlock *block, bool by_name, const char *what)
 {
 	UnitMemory	memory;
 	PyroError	error = {0};
@@ -297,12 +298,12 @@ check_views(StackBlock *block, const char *what)
 	for (int i = 0; i < 4; i++)
 	{
 		done = done && call_tree_init(&trees[i], &memory.allocator, 7, &error);
-		trees[i].granularity = i < 2 ? FRAME_FUNCTION : FRAME_LINE;
+		trees[i].granularity = i < 2 || by_name ? FRAME_FUNCTION : FRAME_LINE;
 	}
 	for (uint32 row = 0; row < block->nrows && done; row++)
 	{
 		int			pair = row / 5 % 2;
-		const char *flaw = add_row_twice(block, row, &trees[pair * 2], 1 + pair, &error);
+		const char *flaw = add_row_twice(block, row, by_name, &trees[pair * 2], 1 + pair, &error);
 
 		if (flaw != NULL)
 			unit_note("row %u of %s: %s: %s", row, what, flaw, error.message);
@@ -310,7 +311,8 @@ check_views(StackBlock *block, const char *what)
 	}
 	for (int i = 0; i < 4 && done; i++)
 		nwrong += count_differences(&trees[i], &trees[i ^ 1]);
-	unit_ok(done && nwrong == 0, "views of %s are their profiles", what);
+	unit_ok(done && nwrong == 0, "views%s of %s are their profiles", by_name ? " by name" : "",
+			what);
 	unit_memory_free(&memory);
 }
 
@@ -486,7 +488,10 @@ check_block(const Expected *list, const char *what)
 		unit_ok(check_rows(block, list, 0, list->n, order) == 0,
 				"%u profiles of %s come back from a block", list->n, what);
 		check_sums(block, parts, &runs, what);
-		check_views(block, what);
+		check_views(block, false, what);
+		unit_ok(stack_block_open_names(block, byte_range(parts[STACK_TREE].data, parts[STACK_TREE].length),
+									   MAX_MEMORY, &error), "the name tree of %s is opened", what);
+		check_views(block, true, what);
 		check_check(block, parts, list, what);
 		check_searches(block, what);
 	}
