@@ -13,6 +13,7 @@
 #include "tableam/compaction.h"
 #include "tableam/drop.h"
 #include "tableam/heap_forward.h"
+#include "tableam/policy.h"
 
 PG_MODULE_MAGIC;
 
@@ -25,6 +26,7 @@ _PG_init(void)
 	block_cache_init();
 	bitmap_prefetch_init();
 	compaction_init();
+	policy_init();
 	heap_forward_init();
 	drop_init();
 	MarkGUCPrefixReserved("pyro");
