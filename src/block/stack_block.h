@@ -65,6 +65,7 @@ extern bool stack_builder_add(StackBuilder *builder, const Profile *profile,
 extern bool stack_builder_add_row(StackBuilder *builder, StackBlock *source,
 								  uint32 row, const Allocator *scratch,
 								  PyroError *error);
+extern uint64 stack_builder_samples(const StackBuilder *builder);
 extern size_t stack_builder_size(const StackBuilder *builder);
 extern bool stack_builder_finish(StackBuilder *builder, const uint32 *order,
 								 const StackRuns *runs,
@@ -78,6 +79,7 @@ extern StackBlock *stack_block_open(uint32 nrows,
 									const Allocator *allocator,
 									PyroError *error);
 extern uint32 stack_block_profile_size(const StackBlock *block, uint32 row);
+extern uint32 stack_block_profile_samples(const StackBlock *block, uint32 row);
 extern bool stack_block_read(StackBlock *block, uint32 row,
 							 const Allocator *allocator, Profile *profile,
 							 PyroError *error);

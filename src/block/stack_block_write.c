@@ -28,6 +28,7 @@ struct StackBuilder
 	OpenDictionary *dictionary;
 	ShapeList	shapes;			/* mappings and comments of the dictionary */
 	uint32		nrows;
+	uint64		nsamples;		/* of all rows */
 	size_t		heads_capacity;
 	StackHead  *heads;
 	size_t		offsets_capacity;
@@ -73,6 +74,15 @@ stack_builder_size(const StackBuilder *builder)
 	return open_dictionary_size(builder->dictionary) + builder->samples.capacity +
 		builder->heads_capacity * sizeof(StackHead) +
 		builder->counts_capacity * sizeof(uint32);
+}
+
+/*
+ * The samples of all rows that were added.
+ */
+uint64
+stack_builder_samples(const StackBuilder *builder)
+{
+	return builder->nsamples;
 }
 
 /* ---- adding rows ---- */
@@ -194,6 +204,7 @@ static void
 finish_row(StackBuilder *builder, const ProfileHeader *header, uint32 shape,
 		   uint32 size, size_t offset)
 {
+	builder->nsamples += header->nsamples;
 	builder->offsets[builder->nrows] = offset;
 	builder->heads[builder->nrows++] = (StackHead)
 	{

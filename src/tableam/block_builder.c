@@ -362,6 +362,20 @@ block_builder_rows(const BlockBuilder *builder)
 }
 
 /*
+ * The samples of all profiles added so far.
+ */
+uint64
+block_builder_samples(const BlockBuilder *builder)
+{
+	uint64		samples = 0;
+
+	for (int i = 0; i < builder->ncolumns; i++)
+		if (builder->columns[i].profiles != NULL)
+			samples += profile_column_builder_samples(builder->columns[i].profiles);
+	return samples;
+}
+
+/*
  * The bytes that the builder holds, about half of what it will need.
  */
 uint64

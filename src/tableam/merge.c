@@ -272,16 +272,15 @@ merge_blocks(Compaction *compaction, const int64 *first_vpages, int count)
 	/* a block alone stays where it is, unless rows are taken out of it */
 	if (taken == 0 || (taken == 1 && merged[0].marks->count == 0))
 	{
-		compaction_give_back(compaction);
+		compaction_finish_blocks(compaction);
 		return;
 	}
 	for (int i = 0; i < taken; i++)
 		drop_block(compaction, merged[i].entry, merged[i].marks);
 	CommandCounterIncrement();
 	if (block_builder_rows(builder) > 0)
-		compaction_add_block(compaction, builder);
-	else
-		compaction_give_back(compaction);
+		compaction_add_block(compaction, builder, 0);
+	compaction_finish_blocks(compaction);
 }
 
 /* Do a merge in two transactions; false if there was none to do. */
@@ -304,7 +303,7 @@ merge_next(Compaction *compaction, int64 *from_vpage)
 		for (int i = 0; i < count; i++)
 			first_vpages[i] = list->entries[group.first + i]->first_vpage;
 		*from_vpage = first_vpages[count - 1] + 1;
-		compaction_reserve(compaction);
+		compaction_reserve(compaction, MAX_BLOCK_VPAGES);
 	}
 	compaction_end_step(compaction);
 	if (!found || !compaction_begin_step(compaction))

@@ -45,6 +45,12 @@ profile_column_builder_create(void)
 	return builder;
 }
 
+uint64
+profile_column_builder_samples(const ProfileColumnBuilder *builder)
+{
+	return stack_builder_samples(builder->stacks);
+}
+
 Size
 profile_column_builder_size(const ProfileColumnBuilder *builder)
 {

@@ -27,6 +27,9 @@ ProfileColumnBuilder *profile_column_builder_create(void);
  */
 Size		profile_column_add(ProfileColumnBuilder *builder, Datum profile);
 
+/* The samples of all profiles that were added. */
+uint64		profile_column_builder_samples(const ProfileColumnBuilder *builder);
+
 /* The bytes that the builder holds. */
 Size		profile_column_builder_size(const ProfileColumnBuilder *builder);
 
