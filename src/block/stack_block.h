@@ -62,6 +62,10 @@ extern StackBuilder *stack_builder_create(const Allocator *allocator,
 extern bool stack_builder_add(StackBuilder *builder, const Profile *profile,
 							  uint32 size, const Allocator *scratch,
 							  PyroError *error);
+extern bool stack_builder_expect_rows(StackBuilder *builder,
+									  StackBlock *source, const uint32 *rows,
+									  uint32 nrows, const Allocator *scratch,
+									  PyroError *error);
 extern bool stack_builder_add_row(StackBuilder *builder, StackBlock *source,
 								  uint32 row, const Allocator *scratch,
 								  PyroError *error);

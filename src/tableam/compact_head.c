@@ -187,7 +187,8 @@ compact_portion(Compaction *compaction, BlockNumber *first_page)
 								builder);
 		if (block_builder_rows(builder) > 0)
 		{
-			compaction->fresh_from = Min(compaction->fresh_from, compaction->first_vpage);
+			if (compaction->fresh_from == 0)
+				compaction->fresh_from = compaction->first_vpage + 1;
 			compaction_add_block(compaction, builder, 0);
 		}
 		compaction_finish_blocks(compaction);

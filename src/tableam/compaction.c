@@ -263,7 +263,7 @@ pyro_compact(PG_FUNCTION_ARGS)
 	tables = tables_to_compact(PG_GETARG_OID(0));
 	foreach(cell, tables)
 	{
-		Compaction	compaction = {.relid = lfirst_oid(cell),.fresh_from = NOTHING_FRESH};
+		Compaction	compaction = {.relid = lfirst_oid(cell)};
 
 		ensure_toast_relation(compaction.relid);
 		compact_head(&compaction);

@@ -12,9 +12,6 @@
 #include "tableam/block_codec.h"
 #include "tableam/storage.h"
 
-/* Compaction.fresh_from as long as none was made. */
-#define NOTHING_FRESH	PG_INT64_MAX
-
 /* A step at work on a table. */
 typedef struct Compaction
 {
@@ -25,7 +22,8 @@ typedef struct Compaction
 	int64		end_vpage;		/* behind the reserved ones */
 	int64		reserved_in;	/* the storage id in which they are */
 	bool		has_added;		/* blocks in this step */
-	int64		fresh_from;		/* where the blocks made from the head begin */
+	int64		fresh_from;		/* the first page of blocks made from the head
+								 * so far, + 1; 0: there are none */
 	Oid			save_user;
 	int			save_context;
 	int			guc_level;

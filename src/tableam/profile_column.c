@@ -159,6 +159,25 @@ profile_column_add(ProfileColumnBuilder *builder, Datum profile)
 	return size;
 }
 
+void
+profile_column_expect(ProfileColumnBuilder *builder, ProfileColumn *source,
+					  const uint32 *indexes, uint32 count)
+{
+	MemoryContext before = MemoryContextSwitchTo(builder->scratch_context);
+	PyroError	error;
+
+	pyro_check(stack_builder_expect_rows(builder->stacks, source->stacks, indexes, count,
+										 &builder->scratch, &error), &error);
+	MemoryContextSwitchTo(before);
+	MemoryContextReset(builder->scratch_context);
+}
+
+uint32
+profile_column_samples(const ProfileColumn *column, int index)
+{
+	return stack_block_profile_samples(column->stacks, index);
+}
+
 Datum
 profile_column_value(ProfileColumn *column, int index)
 {
