@@ -159,11 +159,11 @@ add_rows(Relation rel, const BlockEntry *entry, const uint32 *rows, int count, S
 
 /*
  * Add rows of the order to a builder, in order of inputs; how many of them
- * there was room for.
+ * there was room for.  *expected: of how many it has the dictionary.
  */
 static uint32
 fill_builder(const MergeRows *rows, uint32 start, uint32 end, Size max_memory,
-			 BlockBuilder *builder)
+			 BlockBuilder *builder, uint32 *expected)
 {
 	uint32		count = end - start;
 	uint32	   *numbers = palloc_extended(count * sizeof(uint32), MCXT_ALLOC_HUGE);
@@ -189,6 +189,7 @@ fill_builder(const MergeRows *rows, uint32 start, uint32 end, Size max_memory,
 			int			added = add_rows(rows->rel, input->entry, of_input, n,
 										 max_memory, pin, slot, builder);
 
+			*expected = done + n;
 			is_full = added < n;
 			done += added;
 		}
@@ -221,11 +222,11 @@ make_block(Compaction *compaction, MergeRows *rows, uint32 start, bool is_last, 
 	uint32		end = is_last ? rows->nrows : merge_rows_cut(rows, start);
 	Size		max_memory = is_last ? SIZE_MAX : rows->limits->block_size;
 	BlockBuilder *builder = create_builder(rows);
-	uint32		done;
+	uint32		expected;
 
-	while ((done = fill_builder(rows, start, end, max_memory, builder)) < end - start)
+	while (fill_builder(rows, start, end, max_memory, builder, &expected) < end - start)
 	{
-		rows->dictionary = block_builder_memory(builder) / merge_rows_memory(rows, 0, done);
+		rows->dictionary = block_builder_memory(builder) / merge_rows_memory(rows, 0, expected);
 		end = Min(merge_rows_cut(rows, start), start + Max((end - start) * 3 / 4, 1));
 		block_builder_free(builder);
 		builder = create_builder(rows);

@@ -41,7 +41,7 @@
 /* A block is rewritten when so many of its rows are marked. */
 #define REWRITE_MARKED		0.25
 
-/* A merged block takes part again only if new ones are such a part of it. */
+/* Blocks are merged again only if the new ones are such a part of them. */
 #define REWRITE_WINDOW		0.25
 
 /* Nobody is known to have left a window, but it is over and has so many blocks. */
@@ -377,8 +377,8 @@ is_left(const Planner *planner, Candidate *const *newer, int count, int64 width)
 }
 
 /*
- * Merge the blocks of a window: newer ones, and those that were merged before
- * but are not much larger.
+ * Merge the blocks of a window: newer ones, and as many of those that were
+ * merged before as the newer ones make worth it, the smallest first.
  */
 static void
 merge_window(Planner *planner, Candidate **blocks, int count, int level)
@@ -389,7 +389,8 @@ merge_window(Planner *planner, Candidate **blocks, int count, int level)
 	int			nmerged = 0,
 				nas_they_are = 0,
 				nolder = 0;
-	double		sum = 0;
+	double		sum = 0,
+				rewritten = 0;
 
 	for (int i = 0; i < count; i++)
 	{
@@ -409,11 +410,12 @@ merge_window(Planner *planner, Candidate **blocks, int count, int level)
 		}
 	}
 	qsort(older, nolder, sizeof(Candidate *), compare_fullness);
-	for (int i = 0; i < nolder && nmerged > 0 &&
-		 sum >= older[i]->fullness * REWRITE_WINDOW; i++)
+	for (int i = 0; i < nolder && nmerged > 0; i++)
 	{
+		rewritten += older[i]->fullness;
+		if (sum < rewritten * REWRITE_WINDOW)
+			break;
 		merged[nmerged++] = older[i];
-		sum += older[i]->fullness;
 	}
 	if (nmerged == 1 && !has_lost_many(merged[0]))
 	{
