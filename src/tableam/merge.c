@@ -222,7 +222,7 @@ make_block(Compaction *compaction, MergeRows *rows, uint32 start, bool is_last, 
 	uint32		end = is_last ? rows->nrows : merge_rows_cut(rows, start);
 	Size		max_memory = is_last ? SIZE_MAX : rows->limits->block_size;
 	BlockBuilder *builder = create_builder(rows);
-	uint32		expected;
+	uint32		expected = 0;
 
 	while (fill_builder(rows, start, end, max_memory, builder, &expected) < end - start)
 	{
