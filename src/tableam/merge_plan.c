@@ -359,21 +359,44 @@ sort_by_window(Planner *planner, int level, int64 width)
 
 /*
  * Has the writer left a window?  He has if he has begun a block behind it; or
- * time has, there are several blocks, and he did not add to them just now.
+ * it is in the past, there are several blocks, and he did not add to them just
+ * now.
  */
 static bool
 is_left(const Planner *planner, Candidate *const *newer, int count, int64 width)
 {
 	const Candidate *last = newer[count - 1];
-	bool		is_fresh = false;
 
 	if (last->is_left_after && window_of(last->after, width) > last->window)
 		return true;
 	if (count < OVER_COUNT || window_of(planner->now, width) <= last->window)
 		return false;
 	for (int i = 0; i < count && planner->fresh_from > 0; i++)
-		is_fresh |= newer[i]->entry->first_vpage >= planner->fresh_from - 1;
-	return !is_fresh || count >= MERGE_COUNT_WINDOW;
+		if (newer[i]->entry->first_vpage >= planner->fresh_from - 1)
+			return false;
+	return true;
+}
+
+/*
+ * How many blocks of a window one merge takes: if they are too many, parts of
+ * about one size, which rather end where a window of the level below does.
+ */
+static int
+end_of_merge(Candidate *const *blocks, int start, int count)
+{
+	int			parts = (count - start + MERGE_MAX_BLOCKS - 1) / MERGE_MAX_BLOCKS;
+	int			wanted = (count - start + parts - 1) / parts;
+	int			end = start;
+	int64		rows = 0;
+
+	while (end < count && end - start < wanted &&
+		   (end == start || rows + blocks[end]->entry->rows <= MERGE_MAX_ROWS))
+		rows += blocks[end++]->entry->rows;
+	if (end < count)
+		for (int i = end; i - start > wanted / 2; i--)
+			if (blocks[i]->window != blocks[i - 1]->window)
+				return i;
+	return end;
 }
 
 /*
@@ -424,17 +447,14 @@ merge_window(Planner *planner, Candidate **blocks, int count, int level)
 	}
 	if (nas_they_are > 0)
 		add_group(planner, as_they_are, nas_they_are, level, true);
+	if (level > 1)
+		for (int i = 0; i < nmerged; i++)
+			merged[i]->window = window_of(merged[i]->time, planner->policy->windows[level - 2]);
 	qsort(merged, nmerged, sizeof(Candidate *), compare_windows);
 	for (int start = 0; start < nmerged;)
 	{
-		/* of about one size, if they are too many for one merge */
-		int			parts = (nmerged - start + MERGE_MAX_BLOCKS - 1) / MERGE_MAX_BLOCKS;
-		int			end = start;
-		int64		rows = 0;
+		int			end = end_of_merge(merged, start, nmerged);
 
-		while (end < nmerged && end - start < (nmerged - start + parts - 1) / parts &&
-			   (end == start || rows + merged[end]->entry->rows <= MERGE_MAX_ROWS))
-			rows += merged[end++]->entry->rows;
 		add_group(planner, merged + start, end - start, level,
 				  end - start == 1 && !has_lost_many(merged[start]));
 		start = end;

@@ -27,13 +27,13 @@ SELECT level, count(*), sum(rows) FROM block_list WHERE t = 't'::regclass GROUP 
 INSERT INTO t SELECT * FROM h WHERE ts >= '2024-03-01 01:00' AND ts < '2024-03-01 01:10';
 CALL pyro.compact('t');
 SELECT level, count(*), sum(rows) FROM block_list WHERE t = 't'::regclass GROUP BY level ORDER BY level;
-INSERT INTO t SELECT * FROM h WHERE ts >= '2024-03-01 01:10' AND ts < '2024-03-02 00:30';
+INSERT INTO t SELECT * FROM h WHERE ts >= '2024-03-01 01:10' AND ts < '2024-03-02 01:00';
 CALL pyro.compact('t');
 SELECT level, count(*), sum(rows) FROM block_list WHERE t = 't'::regclass GROUP BY level ORDER BY level;
 -- sorted over all blocks of the first day, by kind and then by time
 SELECT count(*) FROM (SELECT (pod, service, ts) < lag((pod, service, ts)) OVER () AS less FROM t WHERE ts < '2024-03-02' AND pod IS NOT NULL) x WHERE less;
 -- at rest, the last windows are merged as well if they have several blocks
-INSERT INTO t SELECT * FROM h WHERE ts >= '2024-03-02 00:30';
+INSERT INTO t SELECT * FROM h WHERE ts >= '2024-03-02 01:00';
 CALL pyro.compact('t');
 CALL pyro.compact('t');
 SELECT level, count(*) > 1 AS several, sum(rows) FROM block_list WHERE t = 't'::regclass GROUP BY level ORDER BY level;
@@ -110,6 +110,7 @@ TRUNCATE l;
 SELECT pyro.clear_policy('l', 'block_samples');
 SELECT pyro.set_policy('l', block_size => 128 * 1024, merge_windows => '{1 day}');
 INSERT INTO l TABLE lh ORDER BY ts;
+CALL pyro.compact('l');
 CALL pyro.compact('l');
 SELECT level, count(*) > 10 AS many, max(rows) < 10 AS small, sum(samples) FROM block_list WHERE t = 'l'::regclass GROUP BY level;
 TABLE l EXCEPT ALL TABLE lh;
