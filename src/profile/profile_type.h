@@ -14,6 +14,8 @@ extern Profile *profile_open_names(Datum datum, text *type_name, int *type);
 extern ProfileHeader *profile_open_header(Datum datum);
 extern Datum profile_to_datum(const Profile *profile);
 extern Datum profile_to_transient_datum(const Profile *profile);
+extern bool profile_is_plain(Datum datum);
+extern Datum profile_pack(Datum datum);
 extern bool profile_is_type(Oid type);
 extern bytea *profile_to_gzip(const Profile *profile);
 extern int	profile_choose_type_if_any(const ProfileHeader *header,
