@@ -67,8 +67,12 @@ choose_columns(Reading *reading, const BlockOrder *order, int64 nrows)
 	reading->by_default = order->by_default;
 	reading->columns = palloc0((Max(desc->natts, order->count) + 1) * sizeof(SortColumn));
 	for (int k = 0; k < order->count && !order->by_default; k++)
-		if (!TupleDescAttr(desc, order->columns[k] - 1)->attisdropped)
-			add_column(reading, order->columns[k], PG_UINT32_MAX);
+	{
+		Form_pg_attribute attribute = TupleDescAttr(desc, order->columns[k] - 1);
+
+		if (!attribute->attisdropped && !profile_is_type(attribute->atttypid))
+			add_column(reading, attribute->attnum, PG_UINT32_MAX);
+	}
 	for (int i = 0; i < desc->natts; i++)
 		has_profiles |= !TupleDescAttr(desc, i)->attisdropped &&
 			profile_is_type(TupleDescAttr(desc, i)->atttypid);
