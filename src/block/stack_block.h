@@ -32,6 +32,7 @@
 #include "block/stack_sums.h"
 #include "profile/compression.h"
 #include "profile/profile.h"
+#include "profile/profile_view.h"
 #include "stack/text_buffer.h"
 
 /* The number of a stream within its column; on disk. */
@@ -87,5 +88,16 @@ extern uint32 stack_block_profile_samples(const StackBlock *block, uint32 row);
 extern bool stack_block_read(StackBlock *block, uint32 row,
 							 const Allocator *allocator, Profile *profile,
 							 PyroError *error);
+extern bool stack_block_header(StackBlock *block, uint32 row, bool totals,
+							   const Allocator *allocator,
+							   ProfileHeader *header, PyroError *error);
+extern bool stack_block_view(StackBlock *block, uint32 row, uint32 type,
+							 ProfileView *view, PyroError *error);
+extern bool stack_block_has_function(StackBlock *block, uint32 row, StringRef question,
+									 StackNameTest test, void *arg, bool *found,
+									 PyroError *error);
+extern bool stack_block_check(StackBlock *block, ByteRange tree, ByteRange sums,
+							  size_t max_memory, const Allocator *allocator,
+							  PyroError *error);
 
 #endif							/* PYRO_STACK_BLOCK_H */

@@ -28,6 +28,17 @@ struct StackBlock
 	SealedDictionary dictionary;
 	SampleRows *samples;
 	DictionarySubset *subset;
+
+	/* the row that is looked at, without being rebuilt */
+	uint32	   *view_nodes;
+	int64	   *view_values;
+	size_t		nodes_capacity;
+	size_t		values_capacity;
+	StackScratch scratch;		/* made at its first use */
+
+	/* the last question about functions; NULL: there was none */
+	bool	   *node_hit;
+	StringRef	question;
 };
 
 extern void stack_sort_samples(SequenceEntry *entries, uint32 n);
@@ -36,5 +47,6 @@ extern int64 *stack_key_sizes(const SealedDictionary *dictionary,
 extern bool stack_block_samples(StackBlock *block, uint32 row,
 								const Allocator *allocator, uint32 **keys,
 								int64 ***values, PyroError *error);
+extern bool stack_block_reserve_samples(StackBlock *block, uint32 n, PyroError *error);
 
 #endif							/* PYRO_STACK_BLOCK_INTERNAL_H */

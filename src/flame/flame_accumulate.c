@@ -10,26 +10,6 @@
 
 #include "flame/flame_accumulate.h"
 
-/*
- * Make the scratch of a dictionary that serves many profiles.  Its memory, 8
- * bytes a node, comes from the allocator.
- */
-bool
-stack_scratch_init(StackScratch *scratch, const StackDictionary *stacks,
-				   const Allocator *allocator, PyroError *error)
-{
-	scratch->owner = 0;
-	scratch->ntouched = 0;
-	scratch->target = allocate_array(allocator, stacks->nnodes,
-									 sizeof(uint32));
-	scratch->touched = allocate_array(allocator, stacks->nnodes,
-									  sizeof(uint32));
-	if (scratch->target == NULL || scratch->touched == NULL)
-		return pyro_fail_memory(error);
-	memset(scratch->target, 0xFF, stacks->nnodes * sizeof(uint32));
-	return true;
-}
-
 /* Make the tree with this serial the owner of a scratch. */
 static void
 take_scratch(StackScratch *scratch, uint64 serial)
@@ -37,7 +17,7 @@ take_scratch(StackScratch *scratch, uint64 serial)
 	if (scratch->owner == serial)
 		return;
 	for (uint32 i = 0; i < scratch->ntouched; i++)
-		scratch->target[scratch->touched[i]] = CALL_TREE_UNMAPPED;
+		scratch->target[scratch->touched[i]] = STACK_SCRATCH_UNMAPPED;
 	scratch->ntouched = 0;
 	scratch->owner = serial;
 }
@@ -130,7 +110,7 @@ compare_nodes(const void *x, const void *y)
 }
 
 /* Stands for a target that is about to be made. */
-#define PENDING		(CALL_TREE_UNMAPPED - 1)
+#define PENDING		(STACK_SCRATCH_UNMAPPED - 1)
 
 /*
  * A shared dictionary: map only what these samples touch for the first time
@@ -152,7 +132,7 @@ add_shared_view(CallTree *tree, uint64 serial, const ProfileView *view,
 		uint32		node = view->sample_node[i];
 
 		while (view->values[i] != 0 &&
-			   scratch->target[node] == CALL_TREE_UNMAPPED)
+			   scratch->target[node] == STACK_SCRATCH_UNMAPPED)
 		{
 			scratch->target[node] = PENDING;
 			scratch->touched[scratch->ntouched++] = node;

@@ -1,46 +1,13 @@
 /*
  * flame_accumulate.h
  *	  Add the samples of profiles to call trees.
- *
- * A ProfileView is all that the aggregate sees of a profile: a dictionary of
- * stacks, and for each sample a node of its trie and a value.  Two things can
- * give one: a `profile` datum, whose dictionary serves it alone, and a row of
- * a decoded block, whose dictionary serves thousands.
  */
 #ifndef PYRO_FLAME_ACCUMULATE_H
 #define PYRO_FLAME_ACCUMULATE_H
 
-#include "profile/profile.h"
+#include "profile/profile_view.h"
 #include "stack/call_tree.h"
 
-/*
- * Where the nodes of a shared dictionary stand in the tree of its owner.
- *
- * It belongs to the dictionary, so that a group costs its tree and not its
- * dictionary: one tree at a time owns it, and whoever comes next takes it
- * over by forgetting what was touched.  A tree always holds its full sums;
- * this only saves looking nodes up again, so losing it loses nothing.
- */
-typedef struct StackScratch
-{
-	uint64		owner;			/* CallTree's serial; 0: nobody's */
-	uint32	   *target;			/* [node]: CALL_TREE_UNMAPPED, or where */
-	uint32	   *touched;		/* nodes that have a target */
-	uint32		ntouched;
-} StackScratch;
-
-typedef struct ProfileView
-{
-	const StackDictionary *stacks;
-	StackScratch *scratch;		/* NULL: the dictionary is this profile's */
-	uint32		nsamples;
-	const uint32 *sample_node;
-	const int64 *values;
-} ProfileView;
-
-extern bool stack_scratch_init(StackScratch *scratch,
-							   const StackDictionary *stacks,
-							   const Allocator *allocator, PyroError *error);
 extern bool call_tree_add_view(CallTree *tree, uint64 serial,
 							   const ProfileView *view,
 							   const Allocator *allocator, PyroError *error);

@@ -139,41 +139,22 @@ granularity_argument(text *name)
 	return granularity;
 }
 
-/* Open of a profile what its frames' names need; *type as there. */
-static Profile *
-open_profile(Datum datum, FrameGranularity granularity, text *sample_type,
-			 int *type)
-{
-	Profile    *profile;
-
-	if (granularity == FRAME_FUNCTION || granularity == FRAME_PACKAGE)
-		return profile_open_names(datum, sample_type, type);
-	profile = profile_open(datum);
-	*type = profile_choose_type_if_any(&profile->header, sample_type);
-	return profile;
-}
-
 static void
 add_profile(FlameState *state, Datum datum, text *sample_type)
 {
+	FrameGranularity granularity = state->tree.granularity;
+	bool		names_only = granularity == FRAME_FUNCTION || granularity == FRAME_PACKAGE;
 	int			type;
-	Profile    *profile = open_profile(datum, state->tree.granularity,
-									   sample_type, &type);
+	ProfileHeader header;
+	ProfileView view = profile_open_view(datum, sample_type, names_only, &header, &type);
 	Allocator	scratch = context_allocator(CurrentMemoryContext);
-	SampleType	chosen;
-	ProfileView view = {.stacks = profile->stacks,
-		.nsamples = profile->header.nsamples,
-		.sample_node = profile->sample_node
-	};
 	PyroError	error;
 
 	aggregate_state_changes(&state->base);
-	add_counts(state, 1, Max(profile->header.duration_nanos, 0));
+	add_counts(state, 1, Max(header.duration_nanos, 0));
 	if (type < 0)
 		return;					/* without sample types it has no samples */
-	chosen = profile->header.sample_types[type];
-	check_type(state, chosen.type, chosen.unit);
-	view.values = profile->values[type];
+	check_type(state, header.sample_types[type].type, header.sample_types[type].unit);
 	pyro_check(call_tree_add_view(&state->tree, state->serial, &view,
 								  &scratch, &error), &error);
 }

@@ -10,6 +10,7 @@
 #include "comparison.h"
 #include "compat.h"
 #include "profile/context_allocator.h"
+#include "profile/expanded_profile.h"
 #include "profile/profile_flat.h"
 #include "profile/profile_type.h"
 #include "profile/sql_text.h"
@@ -131,6 +132,41 @@ names_function(const StackDictionary *stacks, uint32 string)
 	return low < stacks->nfunctions && stacks->functions[low].name == string;
 }
 
+/* A question about names: what is asked, and with what. */
+typedef struct NameQuestion
+{
+	StringRef	wanted;			/* a name */
+	text	   *regex;			/* or what it is to match */
+} NameQuestion;
+
+static bool
+is_wanted(void *arg, StringRef name)
+{
+	return sql_text_is(name, ((NameQuestion *) arg)->wanted);
+}
+
+static bool
+is_matched(void *arg, StringRef name)
+{
+	return name.length > 0 && sql_text_matches(((NameQuestion *) arg)->regex, name);
+}
+
+/* The same for a row of a block, whose dictionary is asked once for all rows. */
+static bool
+expanded_has_function(ExpandedProfile *profile, char kind, StringRef text, StackNameTest test,
+					  NameQuestion *question)
+{
+	char	   *bytes = palloc(text.length + 1);
+	bool		found;
+
+	bytes[0] = kind;
+	memcpy(bytes + 1, text.data, text.length);
+	found = profile->routine->has_function(profile, string_ref(bytes, text.length + 1), test,
+										   question);
+	pfree(bytes);
+	return found;
+}
+
 PYRO_FUNCTION(profile_contains);
 /*
  * Does the profile have a function of exactly this name?
@@ -138,13 +174,18 @@ PYRO_FUNCTION(profile_contains);
 Datum
 profile_contains(PG_FUNCTION_ARGS)
 {
-	const StackDictionary *stacks = profile_open(PG_GETARG_DATUM(0))->stacks;
-	text	   *name = PG_GETARG_TEXT_PP(1);
-	StringRef	wanted = sql_text_to_ref(name);
+	ExpandedProfile *expanded = expanded_profile_of_datum(PG_GETARG_DATUM(0));
+	NameQuestion question = {.wanted = sql_text_to_ref(PG_GETARG_TEXT_PP(1))};
+	StringRef	wanted = question.wanted;
+	const StackDictionary *stacks;
 	uint32		string;
 
-	if (wanted.length > 0 && stack_find_string(stacks, wanted, &string) &&
-		names_function(stacks, string))
+	if (wanted.length == 0)
+		PG_RETURN_BOOL(false);
+	if (expanded != NULL)
+		PG_RETURN_BOOL(expanded_has_function(expanded, '=', wanted, is_wanted, &question));
+	stacks = profile_open(PG_GETARG_DATUM(0))->stacks;
+	if (stack_find_string(stacks, wanted, &string) && names_function(stacks, string))
 		PG_RETURN_BOOL(true);
 
 	/* a name that is not valid UTF-8 is known by its readable form */
@@ -166,19 +207,26 @@ PYRO_FUNCTION(profile_matches);
 Datum
 profile_matches(PG_FUNCTION_ARGS)
 {
-	const StackDictionary *stacks = profile_open(PG_GETARG_DATUM(0))->stacks;
-	text	   *regex = PG_GETARG_TEXT_PP(1);
+	ExpandedProfile *expanded = expanded_profile_of_datum(PG_GETARG_DATUM(0));
+	NameQuestion question = {.regex = PG_GETARG_TEXT_PP(1)};
+	const StackDictionary *stacks;
 	uint32		last = 0;
 
 	/* even where there is nothing to match, a malformed one is an error */
-	sql_text_matches(regex, string_ref("", 0));
+	sql_text_matches(question.regex, string_ref("", 0));
+	if (expanded != NULL)
+		PG_RETURN_BOOL(expanded_has_function(expanded, '~',
+											 string_ref(VARDATA_ANY(question.regex),
+														VARSIZE_ANY_EXHDR(question.regex)),
+											 is_matched, &question));
+	stacks = profile_open(PG_GETARG_DATUM(0))->stacks;
 	for (uint32 i = 0; i < stacks->nfunctions; i++)
 	{
 		CHECK_FOR_INTERRUPTS();
 		if (stacks->functions[i].name == last)
 			continue;
 		last = stacks->functions[i].name;
-		if (sql_text_matches(regex, stacks->strings[last]))
+		if (is_matched(&question, stacks->strings[last]))
 			PG_RETURN_BOOL(true);
 	}
 	PG_RETURN_BOOL(false);

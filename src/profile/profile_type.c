@@ -20,6 +20,7 @@
 #include "compat.h"
 #include "profile/compression.h"
 #include "profile/context_allocator.h"
+#include "profile/expanded_profile.h"
 #include "profile/folded.h"
 #include "profile/pprof.h"
 #include "profile/profile_flat_sections.h"
@@ -81,40 +82,83 @@ profile_limits(void)
 Profile *
 profile_open(Datum datum)
 {
-	struct varlena *flat = PG_DETOAST_DATUM_PACKED(datum);
+	ExpandedProfile *expanded = expanded_profile_of_datum(datum);
+	struct varlena *flat;
 	Allocator	allocator = context_allocator(CurrentMemoryContext);
-	Profile    *profile = palloc(sizeof(Profile));
+	Profile    *profile;
 	PyroError	error;
 
+	if (expanded != NULL)
+		return expanded->routine->open(expanded);
+	flat = PG_DETOAST_DATUM_PACKED(datum);
+	profile = palloc(sizeof(Profile));
 	pyro_check(profile_flat_open((uint8 *) VARDATA_ANY(flat),
 								 VARSIZE_ANY_EXHDR(flat), MaxAllocSize,
 								 &allocator, profile, &error), &error);
 	return profile;
 }
 
-/*
- * Open of a profile datum what call trees by function name need, with the
- * values of one sample type; *type is its index, from
- * profile_choose_type_if_any().
- */
-Profile *
-profile_open_names(Datum datum, text *type_name, int *type)
+/* The view of a profile that is open; empty where it has no such type. */
+static ProfileView
+view_of_profile(const Profile *profile, int type)
+{
+	return (ProfileView)
+	{
+		.stacks = profile->stacks,
+			.nsamples = type < 0 ? 0 : profile->header.nsamples,
+			.sample_node = profile->sample_node,
+			.values = type < 0 ? NULL : profile->values[type]
+	};
+}
+
+/* The same of a flat datum, of which only what names functions is read. */
+static ProfileView
+view_by_names(Datum datum, text *type_name, ProfileHeader *header, int *type)
 {
 	struct varlena *flat = PG_DETOAST_DATUM_PACKED(datum);
 	Allocator	allocator = context_allocator(CurrentMemoryContext);
-	Profile    *profile = palloc(sizeof(Profile));
-	ProfileHeader header;
+	Profile		profile;
 	PyroError	error;
 
 	pyro_check(profile_flat_open_header((uint8 *) VARDATA_ANY(flat),
 										VARSIZE_ANY_EXHDR(flat), &allocator,
-										&header, &error), &error);
-	*type = profile_choose_type_if_any(&header, type_name);
+										header, &error), &error);
+	*type = profile_choose_type_if_any(header, type_name);
 	pyro_check(profile_flat_open_names((uint8 *) VARDATA_ANY(flat),
-									   VARSIZE_ANY_EXHDR(flat), &header, *type,
-									   MaxAllocSize, &allocator, profile,
+									   VARSIZE_ANY_EXHDR(flat), header, *type,
+									   MaxAllocSize, &allocator, &profile,
 									   &error), &error);
-	return profile;
+	return view_of_profile(&profile, *type);
+}
+
+/*
+ * The samples of a profile datum by their stacks, with the values of one sample
+ * type; *type is its index, from profile_choose_type_if_any().
+ *
+ * names_only: no more of the stacks is needed than what names functions.  All
+ * is palloc'd in the current context, or the datum's, and stays until the datum
+ * or another row of the same scan is opened.
+ */
+ProfileView
+profile_open_view(Datum datum, text *type_name, bool names_only, ProfileHeader *header, int *type)
+{
+	ExpandedProfile *expanded = expanded_profile_of_datum(datum);
+	Profile    *profile;
+
+	if (expanded != NULL)
+	{
+		*header = *expanded->routine->open_header(expanded, false);
+		*type = profile_choose_type_if_any(header, type_name);
+		if (*type < 0)
+			return (ProfileView) {0};
+		return expanded->routine->view(expanded, *type);
+	}
+	if (names_only)
+		return view_by_names(datum, type_name, header, type);
+	profile = profile_open(datum);
+	*header = profile->header;
+	*type = profile_choose_type_if_any(header, type_name);
+	return view_of_profile(profile, *type);
 }
 
 /*
@@ -123,12 +167,17 @@ profile_open_names(Datum datum, text *type_name, int *type)
 ProfileHeader *
 profile_open_header(Datum datum)
 {
+	ExpandedProfile *expanded = expanded_profile_of_datum(datum);
 	Allocator	allocator = context_allocator(CurrentMemoryContext);
-	ProfileHeader *header = palloc(sizeof(ProfileHeader));
-	struct varlena *slice = PG_DETOAST_DATUM_SLICE(datum, 0, 1024);
+	ProfileHeader *header;
+	struct varlena *slice;
 	size_t		head_size;
 	PyroError	error;
 
+	if (expanded != NULL)
+		return expanded->routine->open_header(expanded, true);
+	header = palloc(sizeof(ProfileHeader));
+	slice = PG_DETOAST_DATUM_SLICE(datum, 0, 1024);
 	pyro_check(profile_flat_head_size((uint8 *) VARDATA_ANY(slice),
 									  VARSIZE_ANY_EXHDR(slice), &head_size,
 									  &error), &error);

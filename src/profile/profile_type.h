@@ -6,11 +6,13 @@
 #define PYRO_PROFILE_TYPE_H
 
 #include "profile/profile.h"
+#include "profile/profile_view.h"
 
 extern void profile_type_init(void);
 extern ProfileLimits profile_limits(void);
 extern Profile *profile_open(Datum datum);
-extern Profile *profile_open_names(Datum datum, text *type_name, int *type);
+extern ProfileView profile_open_view(Datum datum, text *type_name, bool names_only,
+									 ProfileHeader *header, int *type);
 extern ProfileHeader *profile_open_header(Datum datum);
 extern Datum profile_to_datum(const Profile *profile);
 extern Datum profile_to_transient_datum(const Profile *profile);

@@ -64,9 +64,6 @@ typedef struct FrameNames
 #define CALL_TREE_MAX_NODES			((uint32) 1 << 24)
 #define CALL_TREE_MAX_NAME_BYTES	((size_t) 1 << 28)
 
-/* What a node of a dictionary's stack trie has not been mapped to yet. */
-#define CALL_TREE_UNMAPPED		PG_UINT32_MAX
-
 extern bool call_tree_init(CallTree *tree, const Allocator *allocator,
 						   uint64 seed, PyroError *error);
 extern bool call_tree_intern(CallTree *tree, StringRef name, uint32 *id,

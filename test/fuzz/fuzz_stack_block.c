@@ -100,6 +100,58 @@ expect_rows(StackBuilder *builder, StackBlock *block, uint32 step, PyroError *er
 	return done;
 }
 
+static bool
+has_letters(void *arg, StringRef name)
+{
+	return name.length > 0;
+}
+
+/* A row without rebuilding it. */
+static void
+view_row(StackBlock *block, uint32 row, const UnitMemory *memory)
+{
+	UnitMemory	scratch;
+	ProfileHeader header;
+	PyroError	error = {0};
+	bool		found;
+
+	unit_memory_init(&scratch);
+	scratch.max_bytes = MAX_ROW_MEMORY;
+	if (!stack_block_header(block, row, true, &scratch.allocator, &header, &error))
+		expect_refusal(&error, memory);
+	else
+		for (uint32 t = 0; t < header.nsample_types; t++)
+		{
+			ProfileView view;
+
+			if (!stack_block_view(block, row, t, &view, &error))
+				expect_refusal(&error, memory);
+			else
+				for (uint32 i = 0; i < view.nsamples; i++)
+					if (view.sample_node[i] >= view.stacks->nnodes)
+						abort();
+		}
+	if (!stack_block_has_function(block, row, string_ref("?", 1), has_letters, NULL, &found,
+								  &error))
+		expect_refusal(&error, memory);
+	unit_memory_free(&scratch);
+}
+
+/* Whether tree and sums fit is told, or that they are damaged. */
+static void
+check_derived(StackBlock *block, const ByteRange *parts)
+{
+	UnitMemory	memory;
+	PyroError	error = {0};
+
+	unit_memory_init(&memory);
+	memory.max_bytes = MAX_ROW_MEMORY;
+	if (!stack_block_check(block, parts[STACK_TREE], parts[STACK_SUMS], MAX_MEMORY,
+						   &memory.allocator, &error))
+		expect_refusal(&error, &memory);
+	unit_memory_free(&memory);
+}
+
 /*
  * The rows again, or every other one, in a block of their own, which is not a
  * damaged one.  What
@@ -185,6 +237,9 @@ LLVMFuzzerTestOneInput(const uint8 *bytes, size_t size)
 			merge_rows(block, 1, false);
 			merge_rows(block, 2, true);
 		}
+		for (uint32 row = 0; row < block->nrows; row++)
+			view_row(block, row, &memory);
+		check_derived(block, parts);
 		check_tree(block, parts[STACK_TREE], &memory);
 	}
 	unit_memory_free(&memory);

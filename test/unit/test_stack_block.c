@@ -14,6 +14,7 @@
 #include "block/name_tree.h"
 #include "block/stack_block.h"
 #include "block/stack_block_internal.h"
+#include "flame/flame_accumulate.h"
 
 #include "profile_check.h"
 
@@ -60,6 +61,26 @@ forget(Expected *list)
 		free(list->label[i]);
 	}
 	list->n = 0;
+}
+
+/* Keep the first few, and have them again and again, up to n. */
+static void
+repeat(Expected *list, uint32 few, uint32 n)
+{
+	static Expected kept;
+
+	kept = *list;
+	list->n = 0;
+	for (uint32 i = 0; i < n; i++)
+	{
+		StringRef	flat = kept.flat[i % few];
+		char	   *copy = malloc(flat.length);
+
+		memcpy(copy, flat.data, flat.length);
+		list->flat[list->n] = string_ref(copy, flat.length);
+		list->label[list->n++] = strdup(kept.label[i % few]);
+	}
+	forget(&kept);
 }
 
 /* A block of the expected profiles from first to last, as parts. */
@@ -136,6 +157,198 @@ check_rows(StackBlock *block, const Expected *list, uint32 first, uint32 n,
 			unit_note("%s: %s: %s", list->label[i], flaw, error.message);
 	}
 	return nwrong;
+}
+
+/* ---- views ---- */
+
+/* NULL, or in what the header of a row is not that of its profile. */
+static const char *
+check_header(StackBlock *block, uint32 row, const Profile *profile, UnitMemory *memory,
+			 PyroError *error)
+{
+	const ProfileHeader *expected = &profile->header;
+	ProfileHeader header;
+
+	if (!stack_block_header(block, row, true, &memory->allocator, &header, error))
+		return "its header cannot be read";
+	if (header.nsample_types != expected->nsample_types || header.nsamples != expected->nsamples ||
+		header.time_nanos != expected->time_nanos || header.period != expected->period ||
+		header.duration_nanos != expected->duration_nanos)
+		return "its header differs";
+	for (uint32 t = 0; t < header.nsample_types; t++)
+		if (header.totals[t] != expected->totals[t] ||
+			header.total_overflows[t] != expected->total_overflows[t] ||
+			!string_ref_equal(header.sample_types[t].type, expected->sample_types[t].type))
+			return "its totals differ";
+	return NULL;
+}
+
+/* Add a row to two trees, as a profile of its own and as a view of the block. */
+static const char *
+add_row_twice(StackBlock *block, uint32 row, CallTree *trees, uint64 serial, PyroError *error)
+{
+	UnitMemory	memory;
+	Profile		profile;
+	ProfileView view = {0};
+	const char *flaw = NULL;
+
+	unit_memory_init(&memory);
+	if (!stack_block_read(block, row, &memory.allocator, &profile, error))
+		flaw = "it cannot be read";
+	else
+		flaw = check_header(block, row, &profile, &memory, error);
+	for (uint32 t = 0; flaw == NULL && t < profile.header.nsample_types; t++)
+	{
+		ProfileView own = {.stacks = profile.stacks,.nsamples = profile.header.nsamples,
+			.sample_node = profile.sample_node,.values = profile.values[t]
+		};
+
+		/* halves, so that sums of many rows stay within int64 */
+		for (uint32 i = 0; i < own.nsamples; i++)
+			profile.values[t][i] /= (int64) 1 << 20;
+		if (!call_tree_add_view(&trees[0], serial, &own, &memory.allocator, error) ||
+			!stack_block_view(block, row, t, &view, error))
+			flaw = "it cannot be added";
+		else
+		{
+			for (uint32 i = 0; i < view.nsamples; i++)
+				block->view_values[i] /= (int64) 1 << 20;
+			if (!call_tree_add_view(&trees[1], serial, &view, &memory.allocator, error))
+				flaw = "its view cannot be added";
+		}
+	}
+	unit_memory_free(&memory);
+	return flaw;
+}
+
+/* The nodes of a tree that are not in the other with the same value. */
+static uint32
+count_differences(const CallTree *tree, CallTree *other)
+{
+	PyroError	error = {0};
+	uint32	   *same = calloc(tree->nnodes, sizeof(uint32));
+	uint32		nwrong = tree->nnodes != other->nnodes;
+
+	for (uint32 node = 1; node < tree->nnodes; node++)
+	{
+		uint32		name = 0;
+
+		if (!call_tree_intern(other, tree->names[tree->name[node]], &name, &error) ||
+			!call_tree_child(other, same[tree->parent[node]], name, &same[node], &error) ||
+			other->self[same[node]] != tree->self[node])
+			nwrong++;
+	}
+	free(same);
+	return nwrong;
+}
+
+/* Has a name so many bytes? */
+static bool
+has_length(void *arg, StringRef name)
+{
+	return name.length == *(const size_t *) arg;
+}
+
+/* Is the answer about names of a length that of the profile by itself? */
+static bool
+check_search(StackBlock *block, uint32 row, size_t length, uint32 *nfound)
+{
+	UnitMemory	memory;
+	PyroError	error = {0};
+	Profile		profile;
+	bool		expected = false;
+	bool		found = false;
+	bool		done;
+
+	unit_memory_init(&memory);
+	done = stack_block_read(block, row, &memory.allocator, &profile, &error) &&
+		stack_block_has_function(block, row, string_ref((char *) &length, sizeof(length)),
+								 has_length, &length, &found, &error);
+	for (uint32 i = 0; done && i < profile.stacks->nfunctions; i++)
+		expected |= profile.stacks->strings[profile.stacks->functions[i].name].length == length;
+	unit_memory_free(&memory);
+	*nfound += found;
+	return done && found == expected;
+}
+
+static void
+check_searches(StackBlock *block, const char *what)
+{
+	uint32		nwrong = 0;
+	uint32		nfound = 0;
+
+	for (uint32 row = 0; row < block->nrows; row++)
+		nwrong += !check_search(block, row, 13 + row / 4 % 3, &nfound);
+	unit_ok(nwrong == 0 && (block->nrows == 0 || (nfound > 0 && nfound < block->nrows)),
+			"%u of %u rows of %s have functions that are searched for", nfound, block->nrows, what);
+}
+
+/* Two pairs of trees take turns, so that the block's scratch changes hands. */
+static void
+check_views(StackBlock *block, const char *what)
+{
+	UnitMemory	memory;
+	PyroError	error = {0};
+	CallTree	trees[4];
+	uint32		nwrong = 0;
+	bool		done = true;
+
+	unit_memory_init(&memory);
+	for (int i = 0; i < 4; i++)
+	{
+		done = done && call_tree_init(&trees[i], &memory.allocator, 7, &error);
+		trees[i].granularity = i < 2 ? FRAME_FUNCTION : FRAME_LINE;
+	}
+	for (uint32 row = 0; row < block->nrows && done; row++)
+	{
+		int			pair = row / 5 % 2;
+		const char *flaw = add_row_twice(block, row, &trees[pair * 2], 1 + pair, &error);
+
+		if (flaw != NULL)
+			unit_note("row %u of %s: %s: %s", row, what, flaw, error.message);
+		done = flaw == NULL;
+	}
+	for (int i = 0; i < 4 && done; i++)
+		nwrong += count_differences(&trees[i], &trees[i ^ 1]);
+	unit_ok(done && nwrong == 0, "views of %s are their profiles", what);
+	unit_memory_free(&memory);
+}
+
+/* Name tree and sums fit their block, and no other one. */
+static void
+check_check(StackBlock *block, const TextBuffer *parts, const Expected *list, const char *what)
+{
+	bool		has_equals = list->n > 10 && strcmp(list->label[0], list->label[10]) == 0;
+	UnitMemory	memory;
+	PyroError	error = {0};
+	TextBuffer	others[STACK_PART_END];
+	ByteRange	tree = byte_range(parts[STACK_TREE].data, parts[STACK_TREE].length);
+	ByteRange	sums = byte_range(parts[STACK_SUMS].data, parts[STACK_SUMS].length);
+	bool		sound;
+
+	unit_memory_init(&memory);
+	sound = stack_block_check(block, tree, sums, MAX_MEMORY, &memory.allocator, &error);
+	unit_ok(sound, "tree and sums of %s fit", what);
+	if (!sound)
+		unit_note("%s", error.message);
+
+	/* all rows in their order, which is another one */
+	if (sound && has_equals)
+	{
+		StackRuns	runs = {.nruns = 2,.run_end = (uint32[]) {1, list->n},.ends_leading = (bool[]) {false, true}};
+
+		unit_ok(build(list, 0, list->n, NULL, &runs, &memory, others, &error) &&
+				!stack_block_check(block, tree,
+								   byte_range(others[STACK_SUMS].data, others[STACK_SUMS].length),
+								   MAX_MEMORY, &memory.allocator, &error) &&
+				error.kind == PYRO_CORRUPT, "sums of another order of %s do not", what);
+		unit_ok(build(list, 0, 5, NULL, NULL, &memory, others, &error) &&
+				!stack_block_check(block,
+								   byte_range(others[STACK_TREE].data, others[STACK_TREE].length),
+								   sums, MAX_MEMORY, &memory.allocator, &error) &&
+				error.kind == PYRO_CORRUPT, "nor does the tree of a few of %s", what);
+	}
+	unit_memory_free(&memory);
 }
 
 /* ---- sums ---- */
@@ -273,6 +486,9 @@ check_block(const Expected *list, const char *what)
 		unit_ok(check_rows(block, list, 0, list->n, order) == 0,
 				"%u profiles of %s come back from a block", list->n, what);
 		check_sums(block, parts, &runs, what);
+		check_views(block, what);
+		check_check(block, parts, list, what);
+		check_searches(block, what);
 	}
 	unit_memory_free(&memory);
 }
@@ -584,6 +800,8 @@ main(void)
 	check_merge(&all, 1, false, "files");
 	check_merge(&all, 1, true, "files");
 	check_merge(&all, 8, true, "files");
+	repeat(&all, 10, 60);
+	check_block(&all, "equal files");
 	forget(&all);
 	take_random(MAX_PROFILES);
 	check_block(&all, "random making");
