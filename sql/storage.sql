@@ -53,10 +53,12 @@ CREATE MATERIALIZED VIEW pyro.block USING heap WITH (autovacuum_vacuum_scale_fac
 		NULL::pg_catalog.int8 AS first_vpage,
 		NULL::pg_catalog.int4 AS rows,
 		NULL::pg_catalog.int2 AS format,
+		NULL::pg_catalog.int2 AS level,
 		NULL::pg_catalog.xid8 AS created,
 		NULL::pg_catalog.oid AS payload,
 		NULL::pg_catalog.int8 AS payload_size,
 		NULL::pg_catalog.int8 AS raw_size,
+		NULL::pg_catalog.int8 AS samples,
 		NULL::pg_catalog.bytea AS streams,
 		NULL::pg_catalog.bytea AS zones
 	WHERE NOT pyro.directory_is_empty();
@@ -68,10 +70,12 @@ COMMENT ON COLUMN pyro.block.storage_id IS 'whose it is';
 COMMENT ON COLUMN pyro.block.first_vpage IS 'where its TIDs begin';
 COMMENT ON COLUMN pyro.block.rows IS 'number of rows, marked ones included';
 COMMENT ON COLUMN pyro.block.format IS 'version of the payload''s format';
+COMMENT ON COLUMN pyro.block.level IS 'the merge window that made it, from 1; 0: none yet';
 COMMENT ON COLUMN pyro.block.created IS 'the transaction that moved the rows here';
 COMMENT ON COLUMN pyro.block.payload IS 'id of the TOAST value';
 COMMENT ON COLUMN pyro.block.payload_size IS 'its bytes';
 COMMENT ON COLUMN pyro.block.raw_size IS 'bytes of the rows before encoding';
+COMMENT ON COLUMN pyro.block.samples IS 'samples of all profiles';
 COMMENT ON COLUMN pyro.block.streams IS 'where the streams lie in the payload';
 COMMENT ON COLUMN pyro.block.zones IS 'ranges of columns, and filters of their values, labels and functions';
 
@@ -91,34 +95,6 @@ CREATE PROCEDURE pyro.compact(t pg_catalog.regclass)
 	LANGUAGE C AS 'MODULE_PATHNAME', 'pyro_compact';
 COMMENT ON PROCEDURE pyro.compact(regclass) IS
 	'moves settled rows of a table into blocks, and tidies its blocks';
-
--- What users say of tables, which a dump keeps.
-
-CREATE TABLE pyro.policy (
-	relation pg_catalog.regclass PRIMARY KEY,
-	compact_after pg_catalog.interval,
-	retention pg_catalog.interval,
-	archive_after pg_catalog.interval,
-	order_by pg_catalog.text[]
-) USING heap;
-SELECT pg_catalog.pg_extension_config_dump('pyro.policy', '');
-GRANT SELECT ON pyro.policy TO PUBLIC;
-COMMENT ON TABLE pyro.policy IS 'what pyro.set_policy says of tables';
-COMMENT ON COLUMN pyro.policy.relation IS 'the table; what a partitioned one has holds for its partitions';
-COMMENT ON COLUMN pyro.policy.compact_after IS 'age from which rows are compacted; unused as yet';
-COMMENT ON COLUMN pyro.policy.retention IS 'age from which rows are dropped; unused as yet';
-COMMENT ON COLUMN pyro.policy.archive_after IS 'age from which blocks are archived; unused as yet';
-COMMENT ON COLUMN pyro.policy.order_by IS 'columns by which rows of a block are sorted; NULL: by default';
-
-CREATE FUNCTION pyro.set_policy(t pg_catalog.regclass,
-	compact_after pg_catalog.interval DEFAULT NULL,
-	retention pg_catalog.interval DEFAULT NULL,
-	archive_after pg_catalog.interval DEFAULT NULL,
-	order_by pg_catalog.text[] DEFAULT NULL) RETURNS void
-	LANGUAGE C VOLATILE PARALLEL UNSAFE
-	AS 'MODULE_PATHNAME', 'pyro_set_policy';
-COMMENT ON FUNCTION pyro.set_policy(regclass, interval, interval, interval, text[]) IS
-	'says how a table is stored, instead of what was said before';
 
 -- The library notices tables being dropped; where it is not loaded before
 -- the first DROP, the event trigger does.

@@ -14,6 +14,7 @@
 #include "tableam/compaction.h"
 #include "tableam/drop.h"
 #include "tableam/heap_forward.h"
+#include "tableam/policy.h"
 
 PG_MODULE_MAGIC;
 
@@ -26,6 +27,7 @@ _PG_init(void)
 	block_cache_init();
 	bitmap_prefetch_init();
 	compaction_init();
+	policy_init();
 	heap_forward_init();
 	drop_init();
 	pyro_scan_init();

@@ -46,6 +46,20 @@ same_types(const ProfileHeader *a, const ProfileHeader *b)
 	return true;
 }
 
+static uint32
+hash_types(const ProfileHeader *header, uint64 hash)
+{
+	for (uint32 t = 0; t < header->nsample_types; t++)
+	{
+		StringRef	type = header->sample_types[t].type;
+		StringRef	unit = header->sample_types[t].unit;
+
+		hash = hash_bytes64(type.data, type.length, hash);
+		hash = hash_bytes64(unit.data, unit.length, hash);
+	}
+	return (uint32) hash;
+}
+
 /* The type that counts the objects whose bytes a Go heap profile's type is. */
 static int
 find_objects(const ProfileHeader *header, uint32 space)
@@ -73,17 +87,21 @@ find_group(ShapeList *list, StackShape *shape, uint32 shape_index,
 		   PyroError *error)
 {
 	const ProfileHeader *header = &shape->header;
+	uint32		hash = hash_types(header, hash_seed_of(list));
+	uint32		found;
 	int		   *space_of;
 
-	for (uint32 g = 0; g < list->ngroups; g++)
-		if (same_types(header, &list->shapes[list->group_shape[g]].header))
-		{
-			shape->group = g;
-			return true;
-		}
+	if (list->group_index.slots == NULL &&
+		!hash_index_init(&list->group_index, list->allocator))
+		return pyro_fail_memory(error);
+	HASH_INDEX_FIND(&list->group_index, hash, found,
+					same_types(header, &list->shapes[list->group_shape[found]].header));
+	shape->group = found;
+	if (found != PG_UINT32_MAX)
+		return true;
 	space_of = allocate_array(list->allocator, header->nsample_types,
 							  sizeof(int));
-	if (space_of == NULL ||
+	if (space_of == NULL || !hash_index_reserve(&list->group_index, list->allocator) ||
 		!grow_array(list->allocator, (void **) &list->groups, list->ngroups,
 					&list->group_capacity, list->ngroups + 1, sizeof(SampleGroup)) ||
 		!grow_array(list->allocator, (void **) &list->group_shape, list->ngroups,
@@ -94,6 +112,7 @@ find_group(ShapeList *list, StackShape *shape, uint32 shape_index,
 	list->groups[list->ngroups].ntypes = header->nsample_types;
 	list->groups[list->ngroups].space_of = space_of;
 	list->group_shape[list->ngroups] = shape_index;
+	hash_index_put(&list->group_index, hash, list->ngroups);
 	shape->group = list->ngroups++;
 	return true;
 }
@@ -214,10 +233,10 @@ add_shape(ShapeList *list, const StackShape *wanted, PyroError *error)
 }
 
 static uint64
-hash_shape(const StackShape *shape)
+hash_shape(const StackShape *shape, uint64 seed)
 {
 	ProfileHeader header = shape->header;
-	uint64		hash = hash_numbers(shape->main_mapping, header.nsample_types, 0);
+	uint64		hash = hash_numbers(shape->main_mapping, header.nsample_types, seed);
 
 	for (uint32 i = 0; i < SHAPE_TEXTS + 2 * header.nsample_types; i++)
 		hash = hash_bytes64(shape_text(&header, i)->data,
@@ -229,24 +248,31 @@ hash_shape(const StackShape *shape)
 /*
  * The number of a shape, which is copied if it is a new one.
  *
- * What wanted->header says of a single profile does not count.  The latest
- * shapes are looked at first: neighbours are mostly alike.
+ * What wanted->header says of a single profile does not count.  All shapes of
+ * the list must have come by this function.  Returns false with PYRO_NO_MEMORY.
  */
 bool
 shapes_find_or_add(ShapeList *list, const StackShape *wanted, uint32 *shape,
 				   PyroError *error)
 {
 	StackShape	hashed = *wanted;
+	uint32		found;
 
-	hashed.hash = hash_shape(wanted);
-	for (uint32 i = list->nshapes; i-- > 0;)
-		if (same_shape(&list->shapes[i], &hashed))
-		{
-			*shape = i;
-			return true;
-		}
+	hashed.hash = hash_shape(wanted, hash_seed_of(list));
+	if (list->index.slots == NULL && !hash_index_init(&list->index, list->allocator))
+		return pyro_fail_memory(error);
+	HASH_INDEX_FIND(&list->index, (uint32) hashed.hash, found,
+					same_shape(&list->shapes[found], &hashed));
+	*shape = found;
+	if (found != PG_UINT32_MAX)
+		return true;
 	*shape = list->nshapes;
-	return add_shape(list, &hashed, error);
+	if (!hash_index_reserve(&list->index, list->allocator))
+		return pyro_fail_memory(error);
+	if (!add_shape(list, &hashed, error))
+		return false;
+	hash_index_put(&list->index, (uint32) hashed.hash, *shape);
+	return true;
 }
 
 /* ---- writing ---- */

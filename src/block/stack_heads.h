@@ -7,6 +7,7 @@
 #ifndef PYRO_STACK_HEADS_H
 #define PYRO_STACK_HEADS_H
 
+#include "block/hash_index.h"
 #include "block/sample_rows.h"
 #include "profile/profile.h"
 #include "stack/columns.h"
@@ -42,9 +43,11 @@ typedef struct ShapeList
 	uint32		nshapes;
 	size_t		capacity;
 	StackShape *shapes;
+	HashIndex	index;			/* of shapes; no slots before the first search */
 	uint32		ngroups;
 	size_t		group_capacity;
 	SampleGroup *groups;
+	HashIndex	group_index;	/* of groups, by their types */
 	uint32	   *group_shape;	/* the first shape of each group */
 	size_t		group_shape_capacity;
 } ShapeList;

@@ -120,6 +120,9 @@ StaticAssertDecl(sizeof(ProfileFlatCounts) == 44, "no padding in the counts");
 
 extern bool profile_flat_write(const Profile *profile, bool compress,
 							   TextBuffer *out, PyroError *error);
+extern bool profile_flat_is_plain(const uint8 *bytes, size_t size);
+extern bool profile_flat_pack(const uint8 *bytes, size_t size,
+							  TextBuffer *out, PyroError *error);
 extern uint64 profile_flat_hash_head(const uint8 *bytes);
 extern bool profile_flat_head_size(const uint8 *bytes, size_t size,
 								   size_t *head_size, PyroError *error);

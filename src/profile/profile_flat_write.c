@@ -252,3 +252,49 @@ profile_flat_write(const Profile *profile, bool compress, TextBuffer *out,
 	memcpy(out->data + start, &head, sizeof(head));
 	return true;
 }
+
+/*
+ * Are these bytes the stored form of a profile that has not been compressed?
+ *
+ * Bytes that are something else are hardly ever taken for one, and whoever asks
+ * must know that they are a profile before he relies on the answer.
+ */
+bool
+profile_flat_is_plain(const uint8 *bytes, size_t size)
+{
+	ProfileFlatHead head;
+
+	if (size < sizeof(head))
+		return false;
+	memcpy(&head, bytes, sizeof(head));
+	return head.version == PROFILE_FLAT_VERSION && head.compression == 0 &&
+		head.names_stored == head.names_size &&
+		(size_t) head.head_size + head.names_size + head.details_size == size;
+}
+
+/*
+ * Append the stored form of a profile as profile_flat_write() makes it with
+ * `compress` to out, from one that is plain.  Returns false with PYRO_NO_MEMORY.
+ */
+bool
+profile_flat_pack(const uint8 *bytes, size_t size, TextBuffer *out, PyroError *error)
+{
+	size_t		start = out->length;
+	ProfileFlatHead head;
+	ByteRange	names;
+	ByteRange	details;
+
+	memcpy(&head, bytes, sizeof(head));
+	names = byte_range(bytes + head.head_size, head.names_size);
+	details = byte_range(bytes + head.head_size + head.names_size, head.details_size);
+	if (!text_buffer_reserve(out, size))
+		return pyro_fail_memory(error);
+	text_append(out, (const char *) bytes, head.head_size);
+	if (put_section(out, names, true))
+		head.compression |= PROFILE_FLAT_ZSTD_NAMES;
+	head.names_stored = out->length - start - head.head_size;
+	if (put_section(out, details, true))
+		head.compression |= PROFILE_FLAT_ZSTD_DETAILS;
+	memcpy(out->data + start, &head, sizeof(head));
+	return true;
+}

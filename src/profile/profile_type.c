@@ -285,6 +285,38 @@ profile_to_transient_datum(const Profile *profile)
 }
 
 /*
+ * Does a varlena datum look like a profile that is not compressed, as
+ * profile_to_transient_datum makes them?  It may be of another type.
+ */
+bool
+profile_is_plain(Datum datum)
+{
+	struct varlena *value = (struct varlena *) DatumGetPointer(datum);
+
+	return !VARATT_IS_EXTERNAL(value) && !VARATT_IS_COMPRESSED(value) &&
+		profile_flat_is_plain((uint8 *) VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value));
+}
+
+/*
+ * The datum of a profile as it is to be stored, from one that is plain; palloc'd.
+ */
+Datum
+profile_pack(Datum datum)
+{
+	struct varlena *value = (struct varlena *) DatumGetPointer(datum);
+	Allocator	allocator = context_allocator(CurrentMemoryContext);
+	TextBuffer	buffer;
+	PyroError	error;
+
+	text_buffer_init(&buffer, &allocator, MaxAllocSize);
+	text_append(&buffer, "\0\0\0", VARHDRSZ);
+	pyro_check(profile_flat_pack((uint8 *) VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value),
+								 &buffer, &error), &error);
+	SET_VARSIZE(buffer.data, buffer.length);
+	return PointerGetDatum(buffer.data);
+}
+
+/*
  * A profile as canonical gzip'd pprof, palloc'd in the current context.
  */
 bytea *

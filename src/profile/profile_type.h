@@ -18,6 +18,8 @@ extern ProfileHeader *profile_open_header(Datum datum);
 extern ProfileHeader *profile_open_totals(Datum datum);
 extern Datum profile_to_datum(const Profile *profile);
 extern Datum profile_to_transient_datum(const Profile *profile);
+extern bool profile_is_plain(Datum datum);
+extern Datum profile_pack(Datum datum);
 extern bool profile_is_type(Oid type);
 extern bytea *profile_to_gzip(const Profile *profile);
 extern int	profile_choose_type_if_any(const ProfileHeader *header,

@@ -26,6 +26,7 @@
 #include "tableam/block_tid.h"
 #include "tableam/compaction.h"
 #include "tableam/heap_forward.h"
+#include "tableam/policy.h"
 
 /* A wider row stays in the head: encoding needs it several times in memory. */
 #define MAX_ROW_SIZE	((Size) 256 * 1024 * 1024)
@@ -121,7 +122,8 @@ has_rows(Relation rel, BlockNumber *first_page)
  * next portion begins.
  */
 static BlockNumber
-move_rows(Relation rel, BlockNumber first_page, BlockBuilder *builder)
+move_rows(Relation rel, BlockNumber first_page, const TablePolicy *limits,
+		  BlockBuilder *builder)
 {
 	TableScanDesc scan = begin_head_scan(rel, first_page);
 	TupleTableSlot *slot;
@@ -142,13 +144,14 @@ move_rows(Relation rel, BlockNumber first_page, BlockBuilder *builder)
 		if (size > MAX_ROW_SIZE)
 			continue;
 		if (block_builder_rows(builder) > 0 &&
-			block_builder_memory(builder) + size > compaction_block_size())
+			block_builder_memory(builder) + size > limits->block_size)
 			break;
 		if (!delete_row(rel, &slot->tts_tid, cid))
 			continue;
 		block_builder_add(builder, slot->tts_values, slot->tts_isnull, &slot->tts_tid,
 						  HeapTupleHeaderGetRawXmin(tuple->t_data));
-		full = block_builder_rows(builder) >= compaction_block_rows();
+		full = block_builder_rows(builder) >= limits->block_rows ||
+			block_builder_samples(builder) >= limits->block_samples;
 	}
 	if (!full && TTS_EMPTY(slot))
 		page = InvalidBlockNumber;	/* the scan came to its end */
@@ -167,7 +170,7 @@ compact_portion(Compaction *compaction, BlockNumber *first_page)
 		return false;
 	found = has_rows(compaction->rel, first_page);
 	if (found)
-		compaction_reserve(compaction);
+		compaction_reserve(compaction, MAX_BLOCK_VPAGES);
 	compaction_end_step(compaction);
 	if (!found || !compaction_begin_step(compaction))
 		return false;
@@ -180,9 +183,15 @@ compact_portion(Compaction *compaction, BlockNumber *first_page)
 													 COMPRESSION_LEVEL);
 
 		block_builder_set_order(builder, block_order_of_table(compaction->rel));
-		*first_page = move_rows(compaction->rel, *first_page, builder);
+		*first_page = move_rows(compaction->rel, *first_page, table_policy(compaction->rel),
+								builder);
 		if (block_builder_rows(builder) > 0)
-			compaction_add_block(compaction, builder);
+		{
+			if (compaction->fresh_from == 0)
+				compaction->fresh_from = compaction->first_vpage + 1;
+			compaction_add_block(compaction, builder, 0);
+		}
+		compaction_finish_blocks(compaction);
 		MemoryContextSwitchTo(before);
 		MemoryContextDelete(context);
 	}

@@ -15,11 +15,13 @@
 #include "storage/bufmgr.h"
 #include "storage/predicate.h"
 #include "utils/datum.h"
+#include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/relcache.h"
 #include "utils/snapmgr.h"
 
 #include "compat.h"
+#include "profile/profile_type.h"
 #include "tableam/block_row.h"
 #include "tableam/block_tid.h"
 #include "tableam/callbacks.h"
@@ -32,10 +34,67 @@
 #include "tableam/row_lock.h"
 #include "tableam/storage.h"
 
+/* ---- profiles that come from blocks ---- */
+
+/* Is it a profile that was rebuilt, and so is not compressed? */
+static bool
+is_plain_profile(Form_pg_attribute attribute, Datum value)
+{
+	if (attribute->attisdropped || attribute->attlen != -1)
+		return false;
+	if (VARATT_IS_EXTERNAL_EXPANDED(DatumGetPointer(value)))
+		return profile_is_type(attribute->atttypid);
+	return profile_is_plain(value) && profile_is_type(attribute->atttypid);
+}
+
+/*
+ * Compress profiles that are going to be stored in the head: those out of
+ * blocks have been rebuilt for reading, and left as they are.
+ */
+static void
+pack_profiles(Relation rel, TupleTableSlot *slot)
+{
+	TupleDesc	desc = RelationGetDescr(rel);
+	Datum	   *values = NULL;
+	MemoryContext context = NULL;
+	MemoryContext before = CurrentMemoryContext;
+	HeapTuple	tuple;
+
+	slot_getallattrs(slot);
+	for (int i = 0; i < desc->natts; i++)
+	{
+		Datum		value = slot->tts_values[i];
+
+		if (slot->tts_isnull[i] || !is_plain_profile(TupleDescAttr(desc, i), value))
+			continue;
+		if (values == NULL)
+		{
+			context = AllocSetContextCreate(before, "profiles to store", ALLOCSET_DEFAULT_SIZES);
+			MemoryContextSwitchTo(context);
+			values = palloc(desc->natts * sizeof(Datum));
+			memcpy(values, slot->tts_values, desc->natts * sizeof(Datum));
+		}
+		value = PointerGetDatum(PG_DETOAST_DATUM(value));
+		values[i] = profile_is_plain(value) ? profile_pack(value) : value;
+	}
+	if (values == NULL)
+		return;
+	MemoryContextSwitchTo(slot->tts_mcxt);
+	tuple = heap_form_tuple(desc, values, slot->tts_isnull);
+	MemoryContextSwitchTo(before);
+	tuple->t_tableOid = RelationGetRelid(rel);
+	ExecForceStoreHeapTuple(tuple, slot, true);
+	slot->tts_tableOid = RelationGetRelid(rel);
+	MemoryContextDelete(context);
+}
+
+/* ---- inserting ---- */
+
 void
 pyro_tuple_insert(Relation rel, TupleTableSlot *slot, CommandId cid, int options,
 				  struct BulkInsertStateData *bistate)
 {
+	pack_profiles(rel, slot);
 	heap_routine()->tuple_insert(rel, slot, cid, options, bistate);
 }
 
@@ -240,6 +299,8 @@ pyro_tuple_update(Relation rel, ItemPointer tid, TupleTableSlot *slot, CommandId
 {
 	ItemPointerData at = *tid;	/* it may be the slot's own */
 	TM_Result	result;
+
+	pack_profiles(rel, slot);
 
 	do
 	{

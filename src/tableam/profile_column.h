@@ -28,6 +28,17 @@ ProfileColumnBuilder *profile_column_builder_create(void);
  */
 Size		profile_column_add(ProfileColumnBuilder *builder, Datum profile);
 
+/*
+ * Say which profiles of an opened column are going to be added, by their places
+ * among those that are not NULL, ascending, and no others of it before those of
+ * another block: so only what they use of its dictionary is taken over.
+ */
+void		profile_column_expect(ProfileColumnBuilder *builder, ProfileColumn *source,
+								  const uint32 *indexes, uint32 count);
+
+/* The samples of all profiles that were added. */
+uint64		profile_column_builder_samples(const ProfileColumnBuilder *builder);
+
 /* The bytes that the builder holds. */
 Size		profile_column_builder_size(const ProfileColumnBuilder *builder);
 
@@ -58,6 +69,9 @@ ProfileColumn *profile_column_create(const BlockLayout *layout, AttrNumber attnu
  */
 void		profile_column_open(ProfileColumn *column, Relation rel, const BlockEntry *entry,
 								DecodeCounters *counters);
+
+/* The number of samples of a profile of an opened column, by its place. */
+uint32		profile_column_samples(const ProfileColumn *column, int index);
 
 /*
  * Check an opened or unopened column: do the parts that follow from others,

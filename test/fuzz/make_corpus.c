@@ -17,6 +17,7 @@
 #include "profile_check.h"
 #include "sample_rows_input.h"
 #include "stack_block_input.h"
+#include "stack_sums_input.h"
 #include "stacks_random.h"
 
 #define SEEDS	20
@@ -261,6 +262,70 @@ write_stack_blocks(const char *folder)
 	}
 }
 
+/* Sums of random rows, in runs of random lengths. */
+static bool
+write_sums(UnitRandom *random, uint8 *head, const Allocator *allocator, TextBuffer *out)
+{
+	SampleGroup groups[SUMS_MAX_GROUPS];
+	uint32		key_node[40];
+	PyroError	error;
+	StackSumsWriter *writer;
+
+	stack_sums_groups(groups);
+	for (int k = 0; k < lengthof(key_node); k++)
+		key_node[k] = unit_below(random, head[SUMS_NODES]);
+	writer = stack_sums_begin(head[SUMS_NODES], lengthof(key_node), key_node, head[SUMS_GROUPS],
+							  groups, allocator, &error);
+	for (uint32 row = 0; row < head[SUMS_ROWS]; row++)
+	{
+		uint32		keys[10];
+		int64		numbers[SUMS_MAX_TYPES][lengthof(keys)];
+		int64	   *values[SUMS_MAX_TYPES];
+		uint32		n = unit_below(random, lengthof(keys) + 1);
+
+		for (uint32 i = 0; i < n; i++)
+		{
+			keys[i] = i * lengthof(key_node) / lengthof(keys);
+			for (uint32 t = 0; t < SUMS_MAX_TYPES; t++)
+			{
+				values[t] = numbers[t];
+				numbers[t][i] = t == 1 ? numbers[0][i] * 100 :
+					(int64) unit_below(random, t == 3 ? PG_UINT32_MAX : 20) - (t == 2 ? 5 : 0);
+			}
+		}
+		if (!stack_sums_add(writer, unit_below(random, head[SUMS_GROUPS]), n, keys, values,
+							&error) ||
+			((row + 1 == head[SUMS_ROWS] || unit_below(random, 3) == 0) &&
+			 !stack_sums_end_run(writer, row + 1 == head[SUMS_ROWS] ||
+								 unit_below(random, 3) == 0, &error)))
+			return false;
+	}
+	return stack_sums_finish(writer, out, &error);
+}
+
+static void
+write_stack_sums(const char *folder)
+{
+	for (int number = 0; number < BLOCKS; number++)
+	{
+		UnitRandom	random = unit_random_seed(number + 1);
+		uint8		head[SUMS_HEAD] = {1 + number * 5, 1 + number * 20, 1 + number % SUMS_MAX_GROUPS};
+		UnitMemory	memory;
+		TextBuffer	sums,
+					out;
+
+		unit_memory_init(&memory);
+		text_buffer_init(&sums, &memory.allocator, 1 << 20);
+		text_buffer_init(&out, &memory.allocator, 1 << 20);
+		if (!write_sums(&random, head, &memory.allocator, &sums))
+			exit(1);
+		text_append(&out, (char *) head, sizeof(head));
+		text_append(&out, sums.data, sums.length);
+		write_file(folder, "stack_sums", number, out.data, out.length);
+		unit_memory_free(&memory);
+	}
+}
+
 int
 main(int argc, char **argv)
 {
@@ -269,6 +334,7 @@ main(int argc, char **argv)
 	if (argc != 2)
 		return 2;
 	write_stack_blocks(argv[1]);
+	write_stack_sums(argv[1]);
 	write_flames(argv[1]);
 	write_stacks(argv[1]);
 	write_sample_rows(argv[1]);

@@ -40,7 +40,8 @@ $node->safe_psql(
 	CREATE EXTENSION pyro_ext;
 	CREATE FUNCTION big(seed bigint, n int) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS
 		\$\$ SELECT coalesce(string_agg(md5((1000 * seed + i)::text), ''), '') FROM generate_series(1, n) i \$\$;
-	CREATE TABLE p (id bigint PRIMARY KEY, version int NOT NULL, t text NOT NULL, prof profile) USING pyro;
+	CREATE TABLE p (id bigint PRIMARY KEY, version int NOT NULL, t text NOT NULL, prof profile,
+		at timestamptz NOT NULL DEFAULT '2024-01-01 00:00Z'::timestamptz + random() * interval '3 hours') USING pyro;
 	CREATE INDEX p_version ON p (version, id)});
 my $amcheck = $node->safe_psql('postgres', q{SELECT count(*) FROM pg_available_extensions WHERE name = 'amcheck'});
 $node->safe_psql('postgres', 'CREATE EXTENSION amcheck') if $amcheck;
@@ -68,7 +69,7 @@ sub client
 		{
 			my @ids = map { $number * 1_000_000_000 + $$next++ } 1 .. 1 + int(rand(20));
 			%changes = map { $_ => 1 } @ids;
-			@sql = ("INSERT INTO p SELECT id, version, $content FROM (SELECT unnest('{" . join(',', @ids) . "}'::bigint[]) AS id, 1 AS version) x");
+			@sql = ("INSERT INTO p (id, version, t, prof) SELECT id, version, $content FROM (SELECT unnest('{" . join(',', @ids) . "}'::bigint[]) AS id, 1 AS version) x");
 		}
 		else
 		{

@@ -499,9 +499,23 @@ check_block(const Expected *list, const char *what)
 }
 
 /* Three blocks merged, every tenth row left out. */
-static void
-check_merge(const Expected *list, const char *what)
+/* Rows of a block that the merged one takes, as far as the pattern has them. */
+static uint32
+rows_to_merge(uint32 first, uint32 n, uint32 left_out, uint32 *rows)
 {
+	uint32		nrows = 0;
+
+	for (uint32 row = 0; row < n; row++)
+		if ((first + row) % 10 < 10 - left_out)
+			rows[nrows++] = row;
+	return nrows;
+}
+
+/* Of ten rows so many are left out, which the builder is told before or not. */
+static void
+check_merge(const Expected *list, uint32 left_out, bool expects, const char *what)
+{
+	static uint32 rows[lengthof(all.flat)];
 	UnitMemory	memory;
 	PyroError	error = {0};
 	TextBuffer	parts[STACK_PART_END];
@@ -519,17 +533,20 @@ check_merge(const Expected *list, const char *what)
 	{
 		uint32		first = list->n * part / 3;
 		uint32		last = list->n * (part + 1) / 3;
+		uint32		nrows;
 		StackBlock *block = NULL;
 
 		done = build(list, first, last, NULL, NULL, &memory, parts, &error) &&
 			(block = open_parts(last - first, parts, &memory, &error)) != NULL;
-		for (uint32 row = 0; row < last - first && done; row++)
+		nrows = rows_to_merge(first, last - first, left_out, rows);
+		if (done && expects)
+			done = stack_builder_expect_rows(builder, block, rows, nrows, &memory.allocator,
+											 &error);
+		for (uint32 i = 0; i < nrows && done; i++)
 		{
-			if ((first + row) % 10 == 9)
-				continue;
-			done = stack_builder_add_row(builder, block, row, &memory.allocator, &error);
-			kept.flat[kept.n] = list->flat[first + row];
-			kept.label[kept.n++] = list->label[first + row];
+			done = stack_builder_add_row(builder, block, rows[i], &memory.allocator, &error);
+			kept.flat[kept.n] = list->flat[first + rows[i]];
+			kept.label[kept.n++] = list->label[first + rows[i]];
 		}
 	}
 	done = done && stack_builder_finish(builder, NULL, NULL, parts, &error) &&
@@ -785,13 +802,17 @@ main(void)
 	free(none);
 	for_all_files(take_file);
 	check_block(&all, "files");
-	check_merge(&all, "files");
+	check_merge(&all, 1, false, "files");
+	check_merge(&all, 1, true, "files");
+	check_merge(&all, 8, true, "files");
 	repeat(&all, 10, 60);
 	check_block(&all, "equal files");
 	forget(&all);
 	take_random(MAX_PROFILES);
 	check_block(&all, "random making");
-	check_merge(&all, "random making");
+	check_merge(&all, 1, false, "random making");
+	check_merge(&all, 1, true, "random making");
+	check_merge(&all, 8, true, "random making");
 	check_damage();
 	check_no_memory();
 	check_jumps();
