@@ -26,6 +26,7 @@
 #include "planner/scan_cost.h"
 #include "profile/profile_type.h"
 #include "tableam/block_cache.h"
+#include "tableam/policy.h"
 
 /* An entry of the directory and its zones, in values compared. */
 #define ENTRY_OPERATORS		100
@@ -170,17 +171,26 @@ blocks_kept(const BlockShape *shape)
 
 /* ---- how many blocks ---- */
 
-/* How the values of a column follow the order of rows, from 0 to 1. */
+/*
+ * How the values of a column follow the order of rows, from 0 to 1: times do,
+ * since blocks are merged by windows of time.  Where these windows lie does not
+ * follow their order, so that statistics would not tell.
+ */
 static double
-column_order(Oid relid, AttrNumber attnum)
+column_order(Relation rel, AttrNumber attnum)
 {
-	HeapTuple	tuple = SearchSysCache3(STATRELATTINH, ObjectIdGetDatum(relid), Int16GetDatum(attnum),
-										BoolGetDatum(false));
+	HeapTuple	tuple = SearchSysCache3(STATRELATTINH, ObjectIdGetDatum(RelationGetRelid(rel)),
+										Int16GetDatum(attnum), BoolGetDatum(false));
 	AttStatsSlot slot;
 	double		result = 0;
 
 	if (!HeapTupleIsValid(tuple))
 		return 0;
+	if (attnum == time_column(rel))
+	{
+		ReleaseSysCache(tuple);
+		return 1;
+	}
 	if (get_attstatsslot(&slot, tuple, STATISTIC_KIND_CORRELATION, InvalidOid,
 						 ATTSTATSSLOT_NUMBERS))
 	{
@@ -206,7 +216,7 @@ share_of_blocks(const ScanCostInfo *info, const BlockShape *shape, AttrNumber at
 {
 	double		ordered = Min(1, selectivity + 1 / shape->blocks);
 	double		scattered = 1 - pow(1 - selectivity, sqrt(shape->rows_per_block));
-	double		order = attnum == 0 ? 0 : column_order(RelationGetRelid(info->relation), attnum);
+	double		order = attnum == 0 ? 0 : column_order(info->relation, attnum);
 
 	order *= order;
 	return order * ordered + (1 - order) * Max(scattered, Min(1, selectivity));

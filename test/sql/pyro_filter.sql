@@ -1,6 +1,7 @@
 -- Which blocks a scan leaves out, where a mistake would lose rows.
 SET client_min_messages = warning;
 SET pyro.block_rows = 10;
+SET pyro.merge_windows = '';
 SET timezone = 'Europe/Berlin';
 SET max_parallel_workers_per_gather = 0;
 CREATE DOMAIN flag AS bool;
