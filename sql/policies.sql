@@ -64,3 +64,10 @@ CREATE PROCEDURE pyro.maintain(t pg_catalog.regclass)
 	LANGUAGE C AS 'MODULE_PATHNAME', 'pyro_maintain';
 COMMENT ON PROCEDURE pyro.maintain(regclass) IS
 	'does for a table all that the background worker does';
+
+CREATE FUNCTION pyro.set_retention(t pg_catalog.regclass, selector pg_catalog.text, age pg_catalog.interval)
+	RETURNS void
+	LANGUAGE C VOLATILE PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'pyro_set_retention';
+COMMENT ON FUNCTION pyro.set_retention(regclass, text, interval) IS
+	'drops rows that meet a selector from this age on; NULL removes the rule';
