@@ -25,6 +25,7 @@
 #include "compat.h"
 #include "pyro_ext.h"
 #include "tableam/maintain.h"
+#include "tableam/partitions.h"
 #include "tableam/policy.h"
 #include "tableam/rewrite.h"
 #include "tableam/storage.h"
@@ -179,6 +180,11 @@ maintain_portion(Maintenance *maintenance, Duty duty)
 	maintenance->compaction.lock_failed = false;
 	switch (duty)
 	{
+		case DUTY_PARTITIONS:
+			result = more_if(partitions_portion(&maintenance->compaction,
+												!maintenance->by_worker ||
+												retention_trusts_clock()));
+			break;
 		case DUTY_RETENTION:
 		case DUTY_RULES:
 			result = retention_duty(maintenance, duty == DUTY_RULES);

@@ -24,6 +24,7 @@
 #include "common/hashfn.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
+#include "portability/instr_time.h"
 #include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
@@ -111,6 +112,41 @@ find_progress(Oid relid, const char *selector, HASHACTION action)
 		progress_table = hash_create("pyro retention", 64, &control, HASH_ELEM | HASH_BLOBS);
 	}
 	return hash_search(progress_table, &key, action, NULL);
+}
+
+/* ---- the clock ---- */
+
+#define CLOCK_JUMP	USECS_PER_HOUR
+
+bool
+retention_trusts_clock(void)
+{
+	static bool has_begun = false;
+	static int64 was_ahead;		/* of a clock that nobody sets */
+	static int64 distrusted_until;	/* by that clock */
+	instr_time	instr;
+	int64		steady;
+	int64		ahead;
+
+	INSTR_TIME_SET_CURRENT(instr);
+	steady = INSTR_TIME_GET_MICROSEC(instr);
+	ahead = GetCurrentTimestamp() - steady;
+	if (!has_begun)
+	{
+		has_begun = true;
+		was_ahead = ahead;
+		distrusted_until = steady;
+	}
+	if (ahead - was_ahead > CLOCK_JUMP)
+	{
+		ereport(WARNING,
+				(errmsg("the system clock jumped ahead by " INT64_FORMAT " seconds",
+						(ahead - was_ahead) / USECS_PER_SEC),
+				 errdetail("Nothing is dropped for its age for an hour.")));
+		distrusted_until = steady + CLOCK_JUMP;
+	}
+	was_ahead = ahead;
+	return steady >= distrusted_until;
 }
 
 /* ---- what is due ---- */
@@ -240,7 +276,8 @@ retention_begin(Retention *retention, Oid relid, bool by_rules, bool by_worker,
 	retention->now = GetCurrentTimestamp();
 	if (rel->rd_rel->relkind == RELKIND_RELATION)
 		find_jobs(retention, rel, by_rules);
-	due = retention->jobs != NIL && (!by_worker || is_due(retention, relid));
+	due = retention->jobs != NIL &&
+		(!by_worker || (retention_trusts_clock() && is_due(retention, relid)));
 	if (due)
 		start_job(retention);
 	relation_close(rel, NoLock);

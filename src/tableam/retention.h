@@ -32,4 +32,11 @@ extern bool retention_begin(Retention *retention, Oid relid, bool by_rules, bool
 /* Drop a portion, each in a transaction of its own; false if that was the last one. */
 extern bool retention_portion(Retention *retention);
 
+/*
+ * May rows be dropped for their age?  Not for an hour after the clock jumped
+ * ahead by more than that while this process ran: somebody may still set it
+ * right.
+ */
+extern bool retention_trusts_clock(void);
+
 #endif							/* PYRO_RETENTION_H */
