@@ -71,3 +71,11 @@ CREATE FUNCTION pyro.set_retention(t pg_catalog.regclass, selector pg_catalog.te
 	AS 'MODULE_PATHNAME', 'pyro_set_retention';
 COMMENT ON FUNCTION pyro.set_retention(regclass, text, interval) IS
 	'drops rows that meet a selector from this age on; NULL removes the rule';
+
+-- It drops what belongs to others, as the server's administrator wants it.
+
+CREATE PROCEDURE pyro.enforce_disk_limit()
+	LANGUAGE C AS 'MODULE_PATHNAME', 'pyro_enforce_disk_limit';
+REVOKE ALL ON PROCEDURE pyro.enforce_disk_limit() FROM PUBLIC;
+COMMENT ON PROCEDURE pyro.enforce_disk_limit() IS
+	'drops the oldest blocks and partitions of the database beyond pyro.disk_limit';
