@@ -1,5 +1,8 @@
 -- ---- what users say of tables, which a dump keeps ----
 
+-- Subscribers of all tables may copy it once, but are not told of changes: what
+-- is said of their tables is theirs to say.
+
 CREATE TABLE pyro.policy (
 	relation pg_catalog.regclass PRIMARY KEY,
 	compact_after pg_catalog.interval,
@@ -13,6 +16,7 @@ CREATE TABLE pyro.policy (
 	partition_by pg_catalog.interval
 ) USING heap;
 SELECT pg_catalog.pg_extension_config_dump('pyro.policy', '');
+ALTER TABLE pyro.policy REPLICA IDENTITY NOTHING;
 GRANT SELECT ON pyro.policy TO PUBLIC;
 COMMENT ON TABLE pyro.policy IS 'what pyro.set_policy says of tables; NULL: nothing';
 COMMENT ON COLUMN pyro.policy.relation IS 'the table; what a partitioned one has holds for its partitions';
@@ -25,6 +29,20 @@ COMMENT ON COLUMN pyro.policy.block_samples IS 'most samples of a block';
 COMMENT ON COLUMN pyro.policy.block_size IS 'most bytes of a block before compression';
 COMMENT ON COLUMN pyro.policy.merge_windows IS 'times whose blocks are merged, level by level';
 COMMENT ON COLUMN pyro.policy.partition_by IS 'width of the partitions that are made ahead';
+
+CREATE TABLE pyro.retention_rule (
+	relation pg_catalog.regclass,
+	selector pg_catalog.text COLLATE "C",
+	age pg_catalog.interval NOT NULL,
+	PRIMARY KEY (relation, selector)
+) USING heap;
+SELECT pg_catalog.pg_extension_config_dump('pyro.retention_rule', '');
+ALTER TABLE pyro.retention_rule REPLICA IDENTITY NOTHING;
+GRANT SELECT ON pyro.retention_rule TO PUBLIC;
+COMMENT ON TABLE pyro.retention_rule IS 'rows that are kept for a shorter time than the rest of their table';
+COMMENT ON COLUMN pyro.retention_rule.relation IS 'the table; what a partitioned one has holds for its partitions, too';
+COMMENT ON COLUMN pyro.retention_rule.selector IS 'which rows';
+COMMENT ON COLUMN pyro.retention_rule.age IS 'age from which they are dropped';
 
 CREATE FUNCTION pyro.set_policy(t pg_catalog.regclass,
 	compact_after pg_catalog.interval DEFAULT NULL,
@@ -46,3 +64,23 @@ CREATE FUNCTION pyro.clear_policy(t pg_catalog.regclass, VARIADIC settings pg_ca
 	AS 'MODULE_PATHNAME', 'pyro_clear_policy';
 COMMENT ON FUNCTION pyro.clear_policy(regclass, text[]) IS
 	'removes what was said of a table, or the settings that are named';
+
+CREATE PROCEDURE pyro.maintain(t pg_catalog.regclass)
+	LANGUAGE C AS 'MODULE_PATHNAME', 'pyro_maintain';
+COMMENT ON PROCEDURE pyro.maintain(regclass) IS
+	'does for a table all that the background worker does';
+
+CREATE FUNCTION pyro.set_retention(t pg_catalog.regclass, selector pg_catalog.text, age pg_catalog.interval)
+	RETURNS void
+	LANGUAGE C VOLATILE PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'pyro_set_retention';
+COMMENT ON FUNCTION pyro.set_retention(regclass, text, interval) IS
+	'drops rows that meet a selector from this age on; NULL removes the rule';
+
+-- It drops what belongs to others, as the server's administrator wants it.
+
+CREATE PROCEDURE pyro.enforce_disk_limit()
+	LANGUAGE C AS 'MODULE_PATHNAME', 'pyro_enforce_disk_limit';
+REVOKE ALL ON PROCEDURE pyro.enforce_disk_limit() FROM PUBLIC;
+COMMENT ON PROCEDURE pyro.enforce_disk_limit() IS
+	'drops the oldest blocks and partitions of the database beyond pyro.disk_limit';

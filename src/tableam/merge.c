@@ -276,6 +276,7 @@ merge_blocks(Compaction *compaction, const MergeGroup *group)
 
 		for (int i = 0; i < taken; i++)
 			drop_block(compaction, &inputs[i]);
+		compaction->done.blocks_merged += taken;
 		CommandCounterIncrement();
 		make_blocks(compaction, rows, group->level);
 		for (int i = 0; i < taken; i++)
@@ -333,45 +334,49 @@ work_on_group(Compaction *compaction, const MergeGroup *group)
 	return true;
 }
 
-/* Make a plan and carry it out; false if there was nothing to do. */
+/* Plan what is to be merged; false if nothing is, or the table cannot be had. */
 static bool
-merge_as_planned(Compaction *compaction, HTAB *tried)
+plan_merges(Compaction *compaction)
 {
-	MemoryContext context;
 	MemoryContext before;
-	List	   *groups = NIL;
-	ListCell   *cell;
-	bool		more;
 
+	if (compaction->merge_context == NULL)
+	{
+		compaction->merge_context = AllocSetContextCreate(compaction->memory, "pyro merges",
+														  ALLOCSET_DEFAULT_SIZES);
+		before = MemoryContextSwitchTo(compaction->merge_context);
+		compaction->tried = merge_plan_start();
+		MemoryContextSwitchTo(before);
+		compaction->plan_context = AllocSetContextCreate(compaction->merge_context,
+														 "pyro plan of merges",
+														 ALLOCSET_DEFAULT_SIZES);
+	}
+	MemoryContextReset(compaction->plan_context);
+	compaction->groups = NIL;
 	if (!compaction_begin_step(compaction))
 		return false;
-	context = AllocSetContextCreate(CurrentMemoryContext, "pyro plan of merges",
-									ALLOCSET_DEFAULT_SIZES);
-	before = MemoryContextSwitchTo(context);
+	before = MemoryContextSwitchTo(compaction->plan_context);
 	if (compaction->storage.id != NO_STORAGE)
-		groups = merge_plan(compaction, tried);
-	compaction_end_step(compaction);
-	more = groups != NIL;
-	foreach(cell, groups)
-	{
-		CHECK_FOR_INTERRUPTS();
-		more = more && work_on_group(compaction, lfirst(cell));
-	}
+		compaction->groups = merge_plan(compaction, compaction->tried);
 	MemoryContextSwitchTo(before);
-	MemoryContextDelete(context);
-	return more;
+	compaction_end_step(compaction);
+	return compaction->groups != NIL;
 }
 
-void
-compact_blocks(Compaction *compaction)
+bool
+compact_blocks_portion(Compaction *compaction)
 {
-	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "pyro merges",
-												  ALLOCSET_DEFAULT_SIZES);
-	MemoryContext before = MemoryContextSwitchTo(context);
-	HTAB	   *tried = merge_plan_start();
+	MergeGroup *group;
 
-	while (merge_as_planned(compaction, tried))
-		CHECK_FOR_INTERRUPTS();
-	MemoryContextSwitchTo(before);
-	MemoryContextDelete(context);
+	if (compaction->groups == NIL && !plan_merges(compaction))
+	{
+		if (compaction->merge_context != NULL)
+			MemoryContextDelete(compaction->merge_context);
+		compaction->merge_context = NULL;
+		return false;
+	}
+	group = linitial(compaction->groups);
+	compaction->groups = list_delete_first(compaction->groups);
+	(void) work_on_group(compaction, group);
+	return !compaction->lock_failed;
 }
