@@ -92,34 +92,6 @@ CREATE PROCEDURE pyro.compact(t pg_catalog.regclass)
 COMMENT ON PROCEDURE pyro.compact(regclass) IS
 	'moves settled rows of a table into blocks, and tidies its blocks';
 
--- What users say of tables, which a dump keeps.
-
-CREATE TABLE pyro.policy (
-	relation pg_catalog.regclass PRIMARY KEY,
-	compact_after pg_catalog.interval,
-	retention pg_catalog.interval,
-	archive_after pg_catalog.interval,
-	order_by pg_catalog.text[]
-) USING heap;
-SELECT pg_catalog.pg_extension_config_dump('pyro.policy', '');
-GRANT SELECT ON pyro.policy TO PUBLIC;
-COMMENT ON TABLE pyro.policy IS 'what pyro.set_policy says of tables';
-COMMENT ON COLUMN pyro.policy.relation IS 'the table; what a partitioned one has holds for its partitions';
-COMMENT ON COLUMN pyro.policy.compact_after IS 'age from which rows are compacted; unused as yet';
-COMMENT ON COLUMN pyro.policy.retention IS 'age from which rows are dropped; unused as yet';
-COMMENT ON COLUMN pyro.policy.archive_after IS 'age from which blocks are archived; unused as yet';
-COMMENT ON COLUMN pyro.policy.order_by IS 'columns by which rows of a block are sorted; NULL: by default';
-
-CREATE FUNCTION pyro.set_policy(t pg_catalog.regclass,
-	compact_after pg_catalog.interval DEFAULT NULL,
-	retention pg_catalog.interval DEFAULT NULL,
-	archive_after pg_catalog.interval DEFAULT NULL,
-	order_by pg_catalog.text[] DEFAULT NULL) RETURNS void
-	LANGUAGE C VOLATILE PARALLEL UNSAFE
-	AS 'MODULE_PATHNAME', 'pyro_set_policy';
-COMMENT ON FUNCTION pyro.set_policy(regclass, interval, interval, interval, text[]) IS
-	'says how a table is stored, instead of what was said before';
-
 -- The library notices tables being dropped; where it is not loaded before
 -- the first DROP, the event trigger does.
 

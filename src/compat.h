@@ -183,6 +183,15 @@ extern bool lc_collate_is_c(Oid collation);
 #else
 #define COMPAT_VACUUM(relations, params, context) \
 	((void) (context), vacuum(relations, params, NULL, true))
+
+/* 17: intervals may be infinite */
+#if PG_VERSION_NUM < 170000
+#define INTERVAL_NOT_FINITE(interval) ((void) (interval), false)
+#endif
+
+/* 16: what settings keep is in a memory context */
+#if PG_VERSION_NUM < 160000
+#define guc_malloc(elevel, size) malloc(size)
 #endif
 
 #endif							/* PYRO_COMPAT_H */

@@ -13,6 +13,9 @@
 #include "tableam/compaction.h"
 #include "tableam/drop.h"
 #include "tableam/heap_forward.h"
+#include "tableam/policy.h"
+#include "tableam/progress.h"
+#include "worker/worker.h"
 
 PG_MODULE_MAGIC;
 
@@ -25,7 +28,10 @@ _PG_init(void)
 	block_cache_init();
 	bitmap_prefetch_init();
 	compaction_init();
+	policy_init();
 	heap_forward_init();
 	drop_init();
+	progress_init();
+	worker_init();
 	MarkGUCPrefixReserved("pyro");
 }

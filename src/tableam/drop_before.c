@@ -41,6 +41,7 @@
 #include "tableam/block_zones.h"
 #include "tableam/marks.h"
 #include "tableam/payload.h"
+#include "tableam/policy.h"
 #include "tableam/storage.h"
 #include "tableam/tableam.h"
 
@@ -55,27 +56,6 @@ typedef struct Retention
 	TimestampTz before;
 	Storage		storage;
 } Retention;
-
-/* The first column that always says when; an error if there is none. */
-static const char *
-time_column(Relation rel)
-{
-	TupleDesc	desc = RelationGetDescr(rel);
-
-	for (int i = 0; i < desc->natts; i++)
-	{
-		Form_pg_attribute attribute = TupleDescAttr(desc, i);
-
-		if (!attribute->attisdropped && attribute->attnotnull &&
-			attribute->atttypid == TIMESTAMPTZOID)
-			return pstrdup(NameStr(attribute->attname));
-	}
-	ereport(ERROR,
-			(errcode(ERRCODE_WRONG_OBJECT_TYPE),
-			 errmsg("table \"%s\" has no column that tells the age of a row",
-					RelationGetRelationName(rel)),
-			 errdetail("The first column of type timestamp with time zone that is NOT NULL does.")));
-}
 
 /* ---- by DELETE ---- */
 
@@ -308,7 +288,7 @@ tables_and_column(Oid relid, const char **column)
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
 				 errmsg("table \"%s\" does not have access method pyro",
 						RelationGetRelationName(rel))));
-	*column = time_column(rel);
+	*column = get_attname(relid, require_time_column(rel), false);
 	table_close(rel, AccessShareLock);
 	return partitioned ? find_all_inheritors(relid, NoLock, NULL) : list_make1_oid(relid);
 }
