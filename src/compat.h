@@ -176,14 +176,6 @@ extern bool lc_collate_is_c(Oid collation);
 #define HAS_TRANSACTION_TIMEOUT false
 #endif
 
-/* 16: the memory of VACUUM is the caller's */
-#if PG_VERSION_NUM >= 160000
-#define COMPAT_VACUUM(relations, params, context) \
-	vacuum(relations, params, NULL, context, true)
-#else
-#define COMPAT_VACUUM(relations, params, context) \
-	((void) (context), vacuum(relations, params, NULL, true))
-
 /* 17: intervals may be infinite */
 #if PG_VERSION_NUM < 170000
 #define INTERVAL_NOT_FINITE(interval) ((void) (interval), false)

@@ -28,6 +28,9 @@ typedef struct BlockPin
 /* Define the settings. */
 void		block_cache_init(void);
 
+/* Drop all blocks that nobody has pinned. */
+void		block_cache_clear(void);
+
 /* A pin on nothing, in the current memory context; it is not to be freed. */
 BlockPin   *block_pin_create(void);
 

@@ -27,7 +27,7 @@ typedef struct Progress
 	int			pid;			/* 0: does nothing */
 	Oid			database;
 	Oid			relid;
-	Duty		duty;
+	char		duty[32];
 	TimestampTz started;
 	int64		rows;
 	int64		blocks;
@@ -136,17 +136,19 @@ has_place(void)
 }
 
 void
-progress_begin(Oid relid, Duty duty)
+progress_begin(Oid relid, const char *duty)
 {
 	Progress	progress = {
 		.pid = MyProcPid,
 		.database = MyDatabaseId,
-		.relid = relid,
-		.duty = duty
+		.relid = relid
 	};
 
-	if (!has_place())
+	if (!has_place() ||
+		(my_place->progress.pid != 0 && my_place->progress.relid == relid &&
+		 strcmp(my_place->progress.duty, duty) == 0))
 		return;
+	strlcpy(progress.duty, duty, sizeof(progress.duty));
 	progress.started = GetCurrentTimestamp();
 	write_place(&progress);
 }
@@ -165,16 +167,6 @@ progress_count(int64 rows, int64 blocks)
 }
 
 /* ---- reading ---- */
-
-const char *
-progress_duty_name(Duty duty)
-{
-	static const char *const names[] = {
-		"", "compact", "merge", "clean indexes", "settle", "retention", "partitions", "vacuum"
-	};
-
-	return names[duty];
-}
 
 static Progress
 read_place(const volatile Place *place)
@@ -210,7 +202,7 @@ pyro_progress_rows(PG_FUNCTION_ARGS)
 			continue;
 		values[0] = Int32GetDatum(progress.pid);
 		values[1] = ObjectIdGetDatum(progress.relid);
-		values[2] = CStringGetTextDatum(progress_duty_name(progress.duty));
+		values[2] = CStringGetTextDatum(progress.duty);
 		values[3] = TimestampTzGetDatum(progress.started);
 		values[4] = Int64GetDatum(progress.rows);
 		values[5] = Int64GetDatum(progress.blocks);
