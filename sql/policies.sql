@@ -26,6 +26,19 @@ COMMENT ON COLUMN pyro.policy.block_size IS 'most bytes of a block before compre
 COMMENT ON COLUMN pyro.policy.merge_windows IS 'times whose blocks are merged, level by level';
 COMMENT ON COLUMN pyro.policy.partition_by IS 'width of the partitions that are made ahead';
 
+CREATE TABLE pyro.retention_rule (
+	relation pg_catalog.regclass,
+	selector pg_catalog.text COLLATE "C",
+	age pg_catalog.interval NOT NULL,
+	PRIMARY KEY (relation, selector)
+) USING heap;
+SELECT pg_catalog.pg_extension_config_dump('pyro.retention_rule', '');
+GRANT SELECT ON pyro.retention_rule TO PUBLIC;
+COMMENT ON TABLE pyro.retention_rule IS 'rows that are kept for a shorter time than the rest of their table';
+COMMENT ON COLUMN pyro.retention_rule.relation IS 'the table; what a partitioned one has holds for its partitions, too';
+COMMENT ON COLUMN pyro.retention_rule.selector IS 'which rows';
+COMMENT ON COLUMN pyro.retention_rule.age IS 'age from which they are dropped';
+
 CREATE FUNCTION pyro.set_policy(t pg_catalog.regclass,
 	compact_after pg_catalog.interval DEFAULT NULL,
 	retention pg_catalog.interval DEFAULT NULL,
@@ -46,3 +59,8 @@ CREATE FUNCTION pyro.clear_policy(t pg_catalog.regclass, VARIADIC settings pg_ca
 	AS 'MODULE_PATHNAME', 'pyro_clear_policy';
 COMMENT ON FUNCTION pyro.clear_policy(regclass, text[]) IS
 	'removes what was said of a table, or the settings that are named';
+
+CREATE PROCEDURE pyro.maintain(t pg_catalog.regclass)
+	LANGUAGE C AS 'MODULE_PATHNAME', 'pyro_maintain';
+COMMENT ON PROCEDURE pyro.maintain(regclass) IS
+	'does for a table all that the background worker does';

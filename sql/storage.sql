@@ -87,6 +87,38 @@ COMMENT ON COLUMN pyro.block_delete.storage_id IS 'whose it is';
 COMMENT ON COLUMN pyro.block_delete.row_tid IS 'the row';
 COMMENT ON COLUMN pyro.block_delete.new_tid IS 'its new version in the head; NULL if deleted';
 
+CREATE MATERIALIZED VIEW pyro.run USING heap WITH (autovacuum_vacuum_scale_factor = 0.02) AS
+	SELECT NULL::pg_catalog.oid AS relid,
+		NULL::pg_catalog.timestamptz AS last_compaction,
+		NULL::pg_catalog.timestamptz AS last_retention,
+		NULL::pg_catalog.timestamptz AS last_success,
+		NULL::pg_catalog.timestamptz AS last_error_at,
+		NULL::pg_catalog.text AS last_error,
+		NULL::pg_catalog.int4 AS failures,
+		NULL::pg_catalog.int8 AS rows_compacted,
+		NULL::pg_catalog.int8 AS blocks_merged,
+		NULL::pg_catalog.int8 AS rows_dropped,
+		NULL::pg_catalog.int8 AS blocks_dropped,
+		NULL::pg_catalog.int8 AS partitions_made,
+		NULL::pg_catalog.int8 AS partitions_dropped
+	WHERE NOT pyro.directory_is_empty();
+CREATE UNIQUE INDEX ON pyro.run (relid);
+REVOKE ALL ON pyro.run FROM PUBLIC;
+COMMENT ON MATERIALIZED VIEW pyro.run IS 'when duties of tables last ran, and how they ended';
+COMMENT ON COLUMN pyro.run.relid IS 'the table';
+COMMENT ON COLUMN pyro.run.last_compaction IS 'when rows were last moved into blocks';
+COMMENT ON COLUMN pyro.run.last_retention IS 'when rows were last looked for that are too old';
+COMMENT ON COLUMN pyro.run.last_success IS 'when all duties last came to their end; to a few minutes where there was nothing to do';
+COMMENT ON COLUMN pyro.run.last_error_at IS 'when a duty last failed';
+COMMENT ON COLUMN pyro.run.last_error IS 'why it did';
+COMMENT ON COLUMN pyro.run.failures IS 'how often a duty failed since the last success';
+COMMENT ON COLUMN pyro.run.rows_compacted IS 'rows moved from the head into blocks';
+COMMENT ON COLUMN pyro.run.blocks_merged IS 'blocks rewritten into others';
+COMMENT ON COLUMN pyro.run.rows_dropped IS 'rows dropped by retention or for disk space';
+COMMENT ON COLUMN pyro.run.blocks_dropped IS 'blocks dropped as a whole with these rows';
+COMMENT ON COLUMN pyro.run.partitions_made IS 'partitions made ahead';
+COMMENT ON COLUMN pyro.run.partitions_dropped IS 'partitions dropped by retention or for disk space';
+
 CREATE PROCEDURE pyro.compact(t pg_catalog.regclass)
 	LANGUAGE C AS 'MODULE_PATHNAME', 'pyro_compact';
 COMMENT ON PROCEDURE pyro.compact(regclass) IS

@@ -20,12 +20,14 @@
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
+#include "utils/timestamp.h"
 
 #include "compat.h"
 #include "tableam/block_order.h"
 #include "tableam/block_tid.h"
 #include "tableam/compaction.h"
 #include "tableam/heap_forward.h"
+#include "tableam/policy.h"
 
 /* A wider row stays in the head: encoding needs it several times in memory. */
 #define MAX_ROW_SIZE	((Size) 256 * 1024 * 1024)
@@ -95,11 +97,26 @@ delete_row(Relation rel, ItemPointer tid, CommandId cid)
 	return result == TM_Ok;
 }
 
+/* Is the row old enough?  All rows are where nothing tells their age. */
+static bool
+is_due(const Compaction *compaction, AttrNumber age_column, TupleTableSlot *slot)
+{
+	bool		isnull;
+	Datum		age;
+
+	if (compaction->before == 0 || age_column == InvalidAttrNumber)
+		return true;
+	age = slot_getattr(slot, age_column, &isnull);
+	return isnull || DatumGetTimestampTz(age) < compaction->before;
+}
+
 /* Is there a row that could be compacted, from this page on? */
 static bool
-has_rows(Relation rel, BlockNumber *first_page)
+has_rows(Compaction *compaction)
 {
-	TableScanDesc scan = begin_head_scan(rel, *first_page);
+	Relation	rel = compaction->rel;
+	AttrNumber	age_column = time_column(rel);
+	TableScanDesc scan = begin_head_scan(rel, compaction->head_page);
 	TupleTableSlot *slot;
 	bool		found = false;
 
@@ -108,8 +125,9 @@ has_rows(Relation rel, BlockNumber *first_page)
 	slot = table_slot_create(rel, NULL);
 	while (!found && heap_getnextslot(scan, ForwardScanDirection, slot))
 	{
-		found = row_size(slot) <= MAX_ROW_SIZE;
-		*first_page = ItemPointerGetBlockNumber(&slot->tts_tid);
+		CHECK_FOR_INTERRUPTS();
+		found = is_due(compaction, age_column, slot) && row_size(slot) <= MAX_ROW_SIZE;
+		compaction->head_page = ItemPointerGetBlockNumber(&slot->tts_tid);
 	}
 	ExecDropSingleTupleTableSlot(slot);
 	heap_endscan(scan);
@@ -121,12 +139,14 @@ has_rows(Relation rel, BlockNumber *first_page)
  * next portion begins.
  */
 static BlockNumber
-move_rows(Relation rel, BlockNumber first_page, BlockBuilder *builder)
+move_rows(Compaction *compaction, BlockBuilder *builder)
 {
-	TableScanDesc scan = begin_head_scan(rel, first_page);
+	Relation	rel = compaction->rel;
+	AttrNumber	age_column = time_column(rel);
+	BlockNumber page = compaction->head_page;
+	TableScanDesc scan = begin_head_scan(rel, page);
 	TupleTableSlot *slot;
 	CommandId	cid = GetCurrentCommandId(true);
-	BlockNumber page = first_page;
 	bool		full = false;
 
 	if (scan == NULL)
@@ -135,10 +155,13 @@ move_rows(Relation rel, BlockNumber first_page, BlockBuilder *builder)
 	while (!full && heap_getnextslot(scan, ForwardScanDirection, slot))
 	{
 		HeapTuple	tuple = ((BufferHeapTupleTableSlot *) slot)->base.tuple;
-		Size		size = row_size(slot);
+		Size		size;
 
 		CHECK_FOR_INTERRUPTS();
 		page = ItemPointerGetBlockNumber(&slot->tts_tid);
+		if (!is_due(compaction, age_column, slot))
+			continue;
+		size = row_size(slot);
 		if (size > MAX_ROW_SIZE)
 			continue;
 		if (block_builder_rows(builder) > 0 &&
@@ -157,15 +180,14 @@ move_rows(Relation rel, BlockNumber first_page, BlockBuilder *builder)
 	return page;
 }
 
-/* A portion in two transactions; false if there is nothing more to do. */
-static bool
-compact_portion(Compaction *compaction, BlockNumber *first_page)
+bool
+compact_head_portion(Compaction *compaction)
 {
 	bool		found;
 
 	if (!compaction_begin_step(compaction))
 		return false;
-	found = has_rows(compaction->rel, first_page);
+	found = has_rows(compaction);
 	if (found)
 		compaction_reserve(compaction);
 	compaction_end_step(compaction);
@@ -180,21 +202,15 @@ compact_portion(Compaction *compaction, BlockNumber *first_page)
 													 COMPRESSION_LEVEL);
 
 		block_builder_set_order(builder, block_order_of_table(compaction->rel));
-		*first_page = move_rows(compaction->rel, *first_page, builder);
+		compaction->head_page = move_rows(compaction, builder);
 		if (block_builder_rows(builder) > 0)
+		{
+			compaction->done.rows_compacted += block_builder_rows(builder);
 			compaction_add_block(compaction, builder);
+		}
 		MemoryContextSwitchTo(before);
 		MemoryContextDelete(context);
 	}
 	compaction_end_step(compaction);
-	return *first_page != InvalidBlockNumber;
-}
-
-void
-compact_head(Compaction *compaction)
-{
-	BlockNumber first_page = 0;
-
-	while (compact_portion(compaction, &first_page))
-		CHECK_FOR_INTERRUPTS();
+	return compaction->head_page != InvalidBlockNumber;
 }

@@ -74,13 +74,30 @@ compaction_block_size(void)
 
 /* ---- steps ---- */
 
-/* Begin a transaction as compaction needs it: an old snapshot would miss rows. */
-static void
-begin_transaction(void)
+/* An old snapshot would miss rows. */
+void
+compaction_begin_transaction(void)
 {
 	SPI_commit();
 	XactIsoLevel = XACT_READ_COMMITTED;
 	XactReadOnly = false;
+}
+
+void
+compaction_become_owner(Compaction *compaction)
+{
+	GetUserIdAndSecContext(&compaction->save_user, &compaction->save_context);
+	SetUserIdAndSecContext(compaction->rel->rd_rel->relowner,
+						   compaction->save_context | SECURITY_RESTRICTED_OPERATION);
+	compaction->guc_level = NewGUCNestLevel();
+	RestrictSearchPath();
+}
+
+void
+compaction_leave_owner(Compaction *compaction)
+{
+	AtEOXact_GUC(false, compaction->guc_level);
+	SetUserIdAndSecContext(compaction->save_user, compaction->save_context);
 }
 
 bool
@@ -88,9 +105,16 @@ compaction_begin_step(Compaction *compaction)
 {
 	Relation	rel;
 
-	begin_transaction();
+	compaction_begin_transaction();
 	CHECK_FOR_INTERRUPTS();
-	rel = try_relation_open(compaction->relid, ShareUpdateExclusiveLock);
+	if (compaction->nowait &&
+		!ConditionalLockRelationOid(compaction->relid, ShareUpdateExclusiveLock))
+	{
+		compaction->lock_failed = true;
+		return false;
+	}
+	rel = try_relation_open(compaction->relid,
+							compaction->nowait ? NoLock : ShareUpdateExclusiveLock);
 	if (rel == NULL)
 		return false;
 	if (!is_pyro_relation(rel) || rel->rd_rel->relpersistence != RELPERSISTENCE_PERMANENT)
@@ -104,19 +128,14 @@ compaction_begin_step(Compaction *compaction)
 		compaction->storage.id = NO_STORAGE;
 
 	/* expressions of indexes run as the table's owner, and nothing worse */
-	GetUserIdAndSecContext(&compaction->save_user, &compaction->save_context);
-	SetUserIdAndSecContext(rel->rd_rel->relowner,
-						   compaction->save_context | SECURITY_RESTRICTED_OPERATION);
-	compaction->guc_level = NewGUCNestLevel();
-	RestrictSearchPath();
+	compaction_become_owner(compaction);
 	return true;
 }
 
 void
 compaction_end_step(Compaction *compaction)
 {
-	AtEOXact_GUC(false, compaction->guc_level);
-	SetUserIdAndSecContext(compaction->save_user, compaction->save_context);
+	compaction_leave_owner(compaction);
 	relation_close(compaction->rel, NoLock);
 	compaction->rel = NULL;
 	PopActiveSnapshot();
@@ -254,19 +273,25 @@ pyro_compact(PG_FUNCTION_ARGS)
 	SPI_connect_ext(SPI_OPT_NONATOMIC);
 	storage_sweep();
 	policy_sweep();
+	run_state_sweep();
 
 	/* no snapshot, for whose end the holder of a lock on the table may wait */
-	begin_transaction();
+	compaction_begin_transaction();
 	tables = tables_to_compact(PG_GETARG_OID(0));
 	foreach(cell, tables)
 	{
 		Compaction	compaction = {.relid = lfirst_oid(cell)};
 
-		ensure_toast_relation(compaction.relid);
-		compact_head(&compaction);
-		compact_blocks(&compaction);
+		(void) ensure_toast_relation(compaction.relid, false);
+		while (compact_head_portion(&compaction))
+			CHECK_FOR_INTERRUPTS();
+		while (compact_blocks_portion(&compaction))
+			CHECK_FOR_INTERRUPTS();
 		clean_indexes(&compaction);
-		settle_payload(&compaction);
+		while (settle_portion(&compaction))
+			CHECK_FOR_INTERRUPTS();
+		compaction_begin_transaction();
+		run_state_success(compaction.relid, &compaction.done, DT_NOBEGIN);
 	}
 	SPI_finish();
 	PG_RETURN_VOID();

@@ -9,13 +9,24 @@
 #ifndef PYRO_COMPACTION_H
 #define PYRO_COMPACTION_H
 
+#include "storage/block.h"
+
 #include "tableam/block_codec.h"
+#include "tableam/run_state.h"
 #include "tableam/storage.h"
 
 /* A step at work on a table. */
 typedef struct Compaction
 {
 	Oid			relid;
+	bool		nowait;			/* rather not begin a step than wait for the
+								 * table's lock */
+	bool		lock_failed;	/* a step was not begun for that reason */
+	TimestampTz before;			/* the head's rows from this time on stay; 0:
+								 * none do */
+	BlockNumber head_page;		/* where the next portion of the head begins */
+	int64		merge_from;		/* where the next merge is looked for */
+	WorkDone	done;			/* in all steps */
 	Relation	rel;			/* while a step is on */
 	Storage		storage;		/* valid in a step if there is one */
 	int64		first_vpage;	/* reserved for the next block */
@@ -34,7 +45,8 @@ Size		compaction_block_size(void);
 
 /*
  * Begin a step: commit what was before, begin a transaction, lock and open the
- * table, become its owner.  False if the table is gone or no longer ours.
+ * table, become its owner.  False if the table is gone or no longer ours, or if
+ * somebody has locked it and we do not wait.
  */
 bool		compaction_begin_step(Compaction *compaction);
 
@@ -61,10 +73,23 @@ void		compaction_give_back(Compaction *compaction);
  */
 void		compaction_add_block(Compaction *compaction, BlockBuilder *builder);
 
-/* The duties, in their order (compact_head.c, merge.c, settle.c, clean.c). */
-void		compact_head(Compaction *compaction);
-void		compact_blocks(Compaction *compaction);
-void		settle_payload(Compaction *compaction);
+/*
+ * The duties, in their order (compact_head.c, merge.c, clean.c, settle.c), a
+ * portion of one or two transactions each.  True: there may be more to do.
+ */
+bool		compact_head_portion(Compaction *compaction);
+bool		compact_blocks_portion(Compaction *compaction);
 void		clean_indexes(Compaction *compaction);
+bool		settle_portion(Compaction *compaction);
+
+/* Commit what was before, and begin a transaction as duties need it. */
+void		compaction_begin_transaction(void);
+
+/*
+ * Become a relation's owner, who may do nothing worse than the duties do, under
+ * a safe search path; and the one that was before again.
+ */
+void		compaction_become_owner(Compaction *compaction);
+void		compaction_leave_owner(Compaction *compaction);
 
 #endif							/* PYRO_COMPACTION_H */

@@ -24,6 +24,7 @@
 #include "tableam/drop.h"
 #include "tableam/policy.h"
 #include "tableam/relation_rows.h"
+#include "tableam/run_state.h"
 #include "tableam/storage.h"
 
 static object_access_hook_type previous_hook = NULL;
@@ -69,7 +70,10 @@ on_object_access(ObjectAccessType access, Oid class_id, Oid object_id, int sub_i
 	if (find_file(object_id, &reltablespace, &relfilenumber) && own_tables_complete())
 		storage_delete_file(reltablespace, relfilenumber);
 	if (policy_is_possible(object_id) && own_tables_complete())
+	{
 		policy_delete(object_id);
+		run_state_delete(object_id);
+	}
 }
 
 void
@@ -92,6 +96,7 @@ pyro_forget_dropped(PG_FUNCTION_ARGS)
 	{
 		storage_sweep();
 		policy_sweep();
+		run_state_sweep();
 	}
 	missed_drops = false;
 	PG_RETURN_NULL();

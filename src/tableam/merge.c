@@ -277,6 +277,7 @@ merge_blocks(Compaction *compaction, const int64 *first_vpages, int count)
 	}
 	for (int i = 0; i < taken; i++)
 		drop_block(compaction, merged[i].entry, merged[i].marks);
+	compaction->done.blocks_merged += taken;
 	CommandCounterIncrement();
 	if (block_builder_rows(builder) > 0)
 		compaction_add_block(compaction, builder);
@@ -284,9 +285,9 @@ merge_blocks(Compaction *compaction, const int64 *first_vpages, int count)
 		compaction_give_back(compaction);
 }
 
-/* Do a merge in two transactions; false if there was none to do. */
-static bool
-merge_next(Compaction *compaction, int64 *from_vpage)
+/* Do a merge, unless there is none to do. */
+bool
+compact_blocks_portion(Compaction *compaction)
 {
 	BlockList  *list;
 	Group		group;
@@ -297,13 +298,13 @@ merge_next(Compaction *compaction, int64 *from_vpage)
 	if (!compaction_begin_step(compaction))
 		return false;
 	found = compaction->storage.id != NO_STORAGE &&
-		next_group(compaction, *from_vpage, &list, &group);
+		next_group(compaction, compaction->merge_from, &list, &group);
 	if (found)
 	{
 		count = Min(group.count, lengthof(first_vpages));
 		for (int i = 0; i < count; i++)
 			first_vpages[i] = list->entries[group.first + i]->first_vpage;
-		*from_vpage = first_vpages[count - 1] + 1;
+		compaction->merge_from = first_vpages[count - 1] + 1;
 		compaction_reserve(compaction);
 	}
 	compaction_end_step(compaction);
@@ -321,13 +322,4 @@ merge_next(Compaction *compaction, int64 *from_vpage)
 	}
 	compaction_end_step(compaction);
 	return true;
-}
-
-void
-compact_blocks(Compaction *compaction)
-{
-	int64		from_vpage = 0;
-
-	while (merge_next(compaction, &from_vpage))
-		CHECK_FOR_INTERRUPTS();
 }

@@ -489,36 +489,14 @@ void
 policy_delete(Oid relid)
 {
 	delete_rows(OWN_POLICY, relid);
-}
-
-/* The tables in one of our tables that are gone. */
-static List *
-gone_tables(OwnTable own_table)
-{
-	OwnScan		scan;
-	HeapTuple	tuple;
-	List	   *gone = NIL;
-
-	if (!own_scan_begin(&scan, own_table, false, NULL, 0, NULL))
-		return NIL;
-	while ((tuple = own_scan_next(&scan, ForwardScanDirection)) != NULL)
-	{
-		bool		isnull;
-		Oid			relid = DatumGetObjectId(heap_getattr(tuple, POLICY_RELATION,
-														  RelationGetDescr(scan.table), &isnull));
-
-		CHECK_FOR_INTERRUPTS();
-		if (!SearchSysCacheExists1(RELOID, ObjectIdGetDatum(relid)))
-			gone = lappend_oid(gone, relid);
-	}
-	own_scan_end(&scan);
-	return gone;
+	delete_rows(OWN_RETENTION_RULE, relid);
 }
 
 void
 policy_sweep(void)
 {
-	List	   *gone = gone_tables(OWN_POLICY);
+	List	   *gone = list_concat_unique_oid(own_rows_of_gone_tables(OWN_POLICY),
+											  own_rows_of_gone_tables(OWN_RETENTION_RULE));
 	ListCell   *cell;
 
 	foreach(cell, gone)

@@ -6,6 +6,7 @@
 
 #include "access/genam.h"
 #include "access/heapam.h"
+#include "access/htup_details.h"
 #include "access/relscan.h"
 #include "access/skey.h"
 #include "access/stratnum.h"
@@ -19,6 +20,7 @@
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
+#include "utils/syscache.h"
 
 #include "pyro_ext.h"
 #include "tableam/relation_rows.h"
@@ -28,6 +30,8 @@ static const char *const table_names[] = {
 	[OWN_BLOCK] = "block",
 	[OWN_BLOCK_DELETE] = "block_delete",
 	[OWN_POLICY] = "policy",
+	[OWN_RETENTION_RULE] = "retention_rule",
+	[OWN_RUN] = "run",
 };
 
 Relation
@@ -156,6 +160,29 @@ own_scan_end(OwnScan *scan)
 		UnregisterSnapshot(scan->snapshot);
 	index_close(scan->index, AccessShareLock);
 	table_close(scan->table, AccessShareLock);
+}
+
+List *
+own_rows_of_gone_tables(OwnTable table)
+{
+	OwnScan		scan;
+	HeapTuple	tuple;
+	List	   *gone = NIL;
+
+	if (!own_scan_begin(&scan, table, false, NULL, 0, NULL))
+		return NIL;
+	while ((tuple = own_scan_next(&scan, ForwardScanDirection)) != NULL)
+	{
+		bool		isnull;
+		Oid			relid = DatumGetObjectId(heap_getattr(tuple, 1, RelationGetDescr(scan.table),
+														  &isnull));
+
+		CHECK_FOR_INTERRUPTS();
+		if (!SearchSysCacheExists1(RELOID, ObjectIdGetDatum(relid)))
+			gone = list_append_unique_oid(gone, relid);
+	}
+	own_scan_end(&scan);
+	return gone;
 }
 
 /* Make the row's entries in the indexes of plain columns that own tables have. */

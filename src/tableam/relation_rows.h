@@ -2,7 +2,7 @@
  * relation_rows.h
  *	  The extension's own tables in schema pyro, and how their rows are written.
  *
- * But for the policies, which users set and dumps keep, they are materialized
+ * But for the policies and rules, which users set and dumps keep, they are materialized
  * views in name, since only these are left out of
  * publications FOR ALL TABLES, whose subscribers would copy the rows; nothing
  * else about them is.  Rows are written with HEAP_INSERT_NO_LOGICAL.  A changed
@@ -12,6 +12,7 @@
 #define PYRO_RELATION_ROWS_H
 
 #include "access/genam.h"
+#include "nodes/pg_list.h"
 #include "utils/rel.h"
 #include "utils/snapshot.h"
 
@@ -20,7 +21,9 @@ typedef enum OwnTable
 	OWN_STORAGE,
 	OWN_BLOCK,
 	OWN_BLOCK_DELETE,
-	OWN_POLICY
+	OWN_POLICY,
+	OWN_RETENTION_RULE,
+	OWN_RUN
 } OwnTable;
 
 /*
@@ -60,6 +63,9 @@ bool		own_scan_begin(OwnScan *scan, OwnTable table, bool by_other_key, Snapshot 
 						   int key_count, ScanKey keys);
 HeapTuple	own_scan_next(OwnScan *scan, ScanDirection direction);
 void		own_scan_end(OwnScan *scan);
+
+/* Of a table whose first column is a table's OID: the OIDs of tables that are gone. */
+List	   *own_rows_of_gone_tables(OwnTable table);
 
 /*
  * Insert a row of an own table with its index entries, as of a command.

@@ -16,6 +16,7 @@
 #include "catalog/toasting.h"
 #include "commands/defrem.h"
 #include "miscadmin.h"
+#include "storage/lmgr.h"
 #include "utils/syscache.h"
 
 #include "compat.h"
@@ -125,20 +126,24 @@ pyro_relation_needs_toast_table(Relation rel)
 		heap_routine()->relation_needs_toast_table(rel);
 }
 
-void
-ensure_toast_relation(Oid relid)
+bool
+ensure_toast_relation(Oid relid, bool nowait)
 {
 	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
 	Form_pg_class form;
 	bool		lacks_it;
 
 	if (!HeapTupleIsValid(tuple))
-		return;
+		return true;
 	form = (Form_pg_class) GETSTRUCT(tuple);
 	lacks_it = !OidIsValid(form->reltoastrelid) && OidIsValid(form->relam) &&
 		form->relam == get_am_oid("pyro", true) &&
 		form->relpersistence == RELPERSISTENCE_PERMANENT && RELKIND_HAS_STORAGE(form->relkind);
 	ReleaseSysCache(tuple);
-	if (lacks_it)
-		AlterTableCreateToastTable(relid, (Datum) 0, AccessExclusiveLock);
+	if (!lacks_it)
+		return true;
+	if (nowait && !ConditionalLockRelationOid(relid, AccessExclusiveLock))
+		return false;
+	AlterTableCreateToastTable(relid, (Datum) 0, AccessExclusiveLock);
+	return true;
 }

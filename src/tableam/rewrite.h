@@ -20,8 +20,9 @@ void		blocks_copy(Relation old_rel, Relation new_rel, double *rows, double *remo
  * Give a table that may have blocks the TOAST relation that it lacks if it was
  * unlogged, or of another access method, when it was made.
  *
- * Takes AccessExclusiveLock if there is none.
+ * Takes AccessExclusiveLock if there is none; false if it would have to wait for
+ * that and was asked not to.
  */
-void		ensure_toast_relation(Oid relid);
+bool		ensure_toast_relation(Oid relid, bool nowait);
 
 #endif							/* PYRO_REWRITE_H */

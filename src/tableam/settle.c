@@ -102,14 +102,14 @@ settle_step(Compaction *compaction)
 	return moved >= SETTLE_STEP_SIZE;
 }
 
-void
-settle_payload(Compaction *compaction)
+bool
+settle_portion(Compaction *compaction)
 {
-	bool		more = true;
+	bool		more;
 
-	while (more && compaction_begin_step(compaction))
-	{
-		more = compaction->storage.id != NO_STORAGE && settle_step(compaction);
-		compaction_end_step(compaction);
-	}
+	if (!compaction_begin_step(compaction))
+		return false;
+	more = compaction->storage.id != NO_STORAGE && settle_step(compaction);
+	compaction_end_step(compaction);
+	return more;
 }
