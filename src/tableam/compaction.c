@@ -30,6 +30,7 @@
 #include "tableam/index_entries.h"
 #include "tableam/payload.h"
 #include "tableam/policy.h"
+#include "tableam/progress.h"
 #include "tableam/rewrite.h"
 #include "tableam/tableam.h"
 
@@ -196,6 +197,7 @@ compaction_add_block(Compaction *compaction, BlockBuilder *builder)
 	entry.streams = block_layout_to_bytea(built.layout);
 	entry.zones = built.zones;
 	directory_insert(&entry);
+	progress_count(entry.rows, 1);
 
 	/* nobody may have reserved pages behind ours, to give the rest back */
 	if (compaction->storage.next_vpage == compaction->end_vpage)
@@ -283,13 +285,18 @@ pyro_compact(PG_FUNCTION_ARGS)
 		Compaction	compaction = {.relid = lfirst_oid(cell)};
 
 		(void) ensure_toast_relation(compaction.relid, false);
+		progress_begin(compaction.relid, "compact");
 		while (compact_head_portion(&compaction))
 			CHECK_FOR_INTERRUPTS();
+		progress_begin(compaction.relid, "merge");
 		while (compact_blocks_portion(&compaction))
 			CHECK_FOR_INTERRUPTS();
+		progress_begin(compaction.relid, "clean indexes");
 		clean_indexes(&compaction);
+		progress_begin(compaction.relid, "settle");
 		while (settle_portion(&compaction))
 			CHECK_FOR_INTERRUPTS();
+		progress_end();
 		compaction_begin_transaction();
 		run_state_success(compaction.relid, &compaction.done, DT_NOBEGIN);
 	}

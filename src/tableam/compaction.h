@@ -26,6 +26,7 @@ typedef struct Compaction
 								 * none do */
 	BlockNumber head_page;		/* where the next portion of the head begins */
 	int64		merge_from;		/* where the next merge is looked for */
+	bool		settled;		/* settling has moved payload */
 	WorkDone	done;			/* in all steps */
 	Relation	rel;			/* while a step is on */
 	Storage		storage;		/* valid in a step if there is one */

@@ -26,6 +26,7 @@
 #include "pyro_ext.h"
 #include "tableam/maintain.h"
 #include "tableam/policy.h"
+#include "tableam/progress.h"
 #include "tableam/rewrite.h"
 #include "tableam/storage.h"
 #include "tableam/tableam.h"
@@ -153,6 +154,7 @@ maintain_portion(Maintenance *maintenance, Duty duty)
 
 	CHECK_FOR_INTERRUPTS();
 	maintenance->compaction.lock_failed = false;
+	progress_begin(maintenance->compaction.relid, duty_name(duty));
 	switch (duty)
 	{
 		case DUTY_COMPACT:
@@ -171,6 +173,8 @@ maintain_portion(Maintenance *maintenance, Duty duty)
 			break;
 	}
 	maintenance->has_begun = result == DUTY_MORE;
+	if (result != DUTY_MORE)
+		progress_end();
 	return maintenance->compaction.lock_failed ? DUTY_LOCKED : result;
 }
 

@@ -15,6 +15,7 @@
 #include "storage/lwlock.h"
 #include "storage/proc.h"
 #include "storage/shmem.h"
+#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
@@ -115,7 +116,7 @@ on_transaction_end(XactEvent event, void *arg)
 }
 
 static void
-on_exit(int code, Datum arg)
+leave_place(int code, Datum arg)
 {
 	progress_end();
 	my_place = NULL;
@@ -129,7 +130,7 @@ has_place(void)
 	if (my_place == NULL && places != NULL)
 	{
 		RegisterXactCallback(on_transaction_end, NULL);
-		before_shmem_exit(on_exit, (Datum) 0);
+		before_shmem_exit(leave_place, (Datum) 0);
 		my_place = &places[MY_BACKEND_INDEX];
 	}
 	return my_place != NULL;
@@ -185,6 +186,16 @@ read_place(const volatile Place *place)
 	}
 }
 
+/* Users see what is done for tables that they may read. */
+static bool
+may_see(Oid relid)
+{
+	bool		missing = false;
+
+	return pg_class_aclcheck_ext(relid, GetUserId(), ACL_SELECT, &missing) == ACLCHECK_OK &&
+		!missing;
+}
+
 PYRO_FUNCTION(pyro_progress_rows);
 Datum
 pyro_progress_rows(PG_FUNCTION_ARGS)
@@ -198,7 +209,7 @@ pyro_progress_rows(PG_FUNCTION_ARGS)
 		Datum		values[6];
 		bool		nulls[6] = {0};
 
-		if (progress.pid == 0 || progress.database != MyDatabaseId)
+		if (progress.pid == 0 || progress.database != MyDatabaseId || !may_see(progress.relid))
 			continue;
 		values[0] = Int32GetDatum(progress.pid);
 		values[1] = ObjectIdGetDatum(progress.relid);

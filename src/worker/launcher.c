@@ -23,6 +23,7 @@
 #include "utils/guc.h"
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
+#include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
 #include "compat.h"
@@ -38,6 +39,9 @@
 
 /* A worker that stands in the way of others goes after so long. */
 #define SHARE_TIME		(60 * USECS_PER_SEC)
+
+/* A worker that was there for so long has not failed to start. */
+#define LONG_LIFE		(5 * USECS_PER_MINUTE)
 
 /* The postmaster starts a launcher that has failed after so many seconds. */
 #define RESTART_SECONDS	10
@@ -86,6 +90,8 @@ worker_init(void)
 	if (!process_shared_preload_libraries_in_progress)
 		return;
 	worker_slots_init();
+	if (IsBinaryUpgrade)
+		return;
 
 	launcher.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
 	launcher.bgw_start_time = BgWorkerStart_RecoveryFinished;
@@ -118,7 +124,16 @@ worker_sleep(WorkerWait wait, TimestampTz until)
 	(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
 					 milliseconds, worker_wait_event(wait));
 	ResetLatch(MyLatch);
+
+	/* there is nothing to cancel */
+	QueryCancelPending = false;
 	CHECK_FOR_INTERRUPTS();
+	worker_reload();
+}
+
+void
+worker_reload(void)
+{
 	if (ConfigReloadPending)
 	{
 		ConfigReloadPending = false;
@@ -216,12 +231,13 @@ take_wishes(void)
 
 /* When a database is to have its next worker, after what the last one found. */
 static void
-plan_next_start(Database *database, WorkerOutcome outcome)
+plan_next_start(Database *database, const WorkerSlot *slot)
 {
 	TimestampTz now = GetCurrentTimestamp();
 
-	database->failures = outcome == OUTCOME_ENDED ? database->failures + 1 : 0;
-	switch (outcome)
+	if (slot->outcome != OUTCOME_ENDED || now - slot->since >= LONG_LIFE)
+		database->failures = 0;
+	switch (slot->outcome)
 	{
 		case OUTCOME_LEFT:
 			database->next_start = now;
@@ -230,6 +246,7 @@ plan_next_start(Database *database, WorkerOutcome outcome)
 			database->next_start = now + RECHECK_TIME;
 			break;
 		case OUTCOME_ENDED:
+			database->failures++;
 			database->next_start = now + worker_backoff(database->failures,
 														worker_naptime * USECS_PER_SEC);
 			break;
@@ -284,7 +301,7 @@ look_at_workers(void)
 			(slot.state == WORKER_STARTING && has_not_started(i, &slot)))
 		{
 			if (database != NULL)
-				plan_next_start(database, slot.outcome);
+				plan_next_start(database, &slot);
 			free_slot(i, &slot);
 			continue;
 		}
@@ -423,7 +440,7 @@ start_workers(int count)
 void
 pyro_launcher_main(Datum arg)
 {
-	HASHCTL		ctl = {.keysize = sizeof(Oid), .entrysize = sizeof(Database)};
+	HASHCTL		ctl = {.keysize = sizeof(Oid),.entrysize = sizeof(Database)};
 
 	pqsignal(SIGHUP, SignalHandlerForConfigReload);
 	pqsignal(SIGTERM, SignalHandlerForShutdownRequest);

@@ -71,7 +71,7 @@ schedule_refresh(void)
 
 	if (tasks == NULL)
 	{
-		HASHCTL		ctl = {.keysize = sizeof(Oid), .entrysize = sizeof(TableTask)};
+		HASHCTL		ctl = {.keysize = sizeof(Oid),.entrysize = sizeof(TableTask)};
 
 		tasks = hash_create("pyro tables", 64, &ctl, HASH_ELEM | HASH_BLOBS);
 	}

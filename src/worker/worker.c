@@ -2,10 +2,8 @@
  * worker.c
  *	  The process that looks after the tables of one database.
  *
- * It goes round the tables that are due (schedule.c) and gives each a turn: its
- * duties, portion by portion, each a transaction of its own, until they are
- * done or the turn's time is over.  What fails ends the turn, is noted in
- * pyro.run, and has the table wait.
+ * It goes round the tables that are due (schedule.c), gives each a turn
+ * (turn.c), and sleeps when there are none.
  *
  * To others it looks like a worker of autovacuum: whoever waits for a lock that
  * it holds cancels what it does after deadlock_timeout, and who needs the
@@ -42,9 +40,6 @@
 #include "worker/worker_internal.h"
 #include "worker/worker_slots.h"
 
-/* A turn begins no further portion after this time. */
-#define TURN_TIME		(2 * USECS_PER_SEC)
-
 /* A new worker takes this one's place after so long, or with so much memory. */
 #define WORKER_TIME		USECS_PER_HOUR
 #define WORKER_MEMORY	((Size) 64 * 1024 * 1024)
@@ -54,6 +49,9 @@
  * that if anybody is to fail by a deadlock, it is the worker.
  */
 #define LOCK_TIMEOUT	"500ms"
+
+/* Look for what dropped tables left behind, so often. */
+#define SWEEP_TIME		(10 * USECS_PER_MINUTE)
 
 static int	slot_number;
 
@@ -93,7 +91,7 @@ set_options(void)
 	set_option("default_transaction_read_only", "false");
 	set_option("default_transaction_deferrable", "false");
 	set_option("stats_fetch_consistency", "none");
-	set_option("row_security", "on");
+	set_option("jit", "off");
 	set_option("session_replication_role", "origin");
 	if (synchronous_commit > SYNCHRONOUS_COMMIT_LOCAL_FLUSH)
 		set_option("synchronous_commit", "local");
@@ -121,32 +119,121 @@ look_like_autovacuum(void)
 	LWLockRelease(ProcArrayLock);
 }
 
-/* ---- transactions ---- */
+/* ---- rounds ---- */
 
-static void
-begin_transaction(void)
+/* See which tables there are; false if the database does not have the extension. */
+static bool
+look_at_tables(void)
 {
-	SetCurrentStatementStartTimestamp();
-	StartTransactionCommand();
+	static TimestampTz swept = 0;
+	TimestampTz now = GetCurrentTimestamp();
+	bool		found;
+
+	turn_begin_transaction();
+	PushActiveSnapshot(GetTransactionSnapshot());
+	found = OidIsValid(get_extension_oid("pyro_ext", true));
+	if (found)
+	{
+		if (now - swept >= SWEEP_TIME)
+		{
+			storage_sweep();
+			policy_sweep();
+			run_state_sweep();
+			swept = now;
+		}
+		schedule_refresh();
+	}
+	PopActiveSnapshot();
+	CommitTransactionCommand();
+	return found;
 }
 
-/*
- * After an error: have it, without the transaction in which it happened.  It is
- * allocated in the turn's memory.
- */
-static ErrorData *
-recover(MemoryContext context)
+/* Is the process to end, now or between two turns? */
+static bool
+must_leave(void)
 {
-	ErrorData  *error;
+	return ShutdownRequestPending || worker_slot_must_leave(slot_number);
+}
 
-	HOLD_INTERRUPTS();
-	MemoryContextSwitchTo(context);
-	error = CopyErrorData();
-	FlushErrorState();
-	AbortCurrentTransaction();
-	LockReleaseAll(USER_LOCKMETHOD, true);
-	MemoryContextSwitchTo(context);
-	QueryCancelPending = false;
-	RESUME_INTERRUPTS();
-	return error;
+/* Serve tables that are due, for a naptime at most; false if there is nothing to be done here. */
+static bool
+go_round(void)
+{
+	TimestampTz until = GetCurrentTimestamp() + worker_naptime * USECS_PER_SEC;
+	bool		found = true;
+
+	PG_TRY();
+	{
+		TableTask  *task;
+
+		if (worker_slot_take_wake(slot_number))
+			schedule_hurry();
+		found = look_at_tables();
+		while (found && !must_leave() && GetCurrentTimestamp() < until &&
+			   (task = schedule_next(GetCurrentTimestamp())) != NULL)
+		{
+			turn_serve(task);
+			worker_reload();
+			set_vacuum_delay();
+		}
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error = turn_recover();
+
+		if (!ShutdownRequestPending)
+			ereport(WARNING,
+					(errcode(error->sqlerrcode),
+					 errmsg("pyro worker could not look at the tables: %s", error->message)));
+		pgstat_report_activity(STATE_IDLE, NULL);
+	}
+	PG_END_TRY();
+	return found;
+}
+
+/* Has this process become old, or large?  Caches of many tables are never given back. */
+static bool
+is_worn_out(TimestampTz started)
+{
+	return GetCurrentTimestamp() - started >= WORKER_TIME ||
+		MemoryContextMemAllocated(TopMemoryContext, true) >= WORKER_MEMORY;
+}
+
+void
+pyro_worker_main(Datum arg)
+{
+	TimestampTz started = GetCurrentTimestamp();
+	uint32		generation;
+	Oid			database;
+	WorkerOutcome outcome = OUTCOME_LEFT;
+
+	slot_number = DatumGetInt32(arg);
+	memcpy(&generation, MyBgworkerEntry->bgw_extra, sizeof(generation));
+	memcpy(&database, MyBgworkerEntry->bgw_extra + sizeof(generation), sizeof(Oid));
+	pqsignal(SIGHUP, SignalHandlerForConfigReload);
+	pqsignal(SIGTERM, on_sigterm);
+	BackgroundWorkerUnblockSignals();
+	if (!worker_slot_attach(slot_number, generation))
+		proc_exit(0);
+	BackgroundWorkerInitializeConnectionByOid(database, InvalidOid, 0);
+	look_like_autovacuum();
+	set_options();
+	set_vacuum_delay();
+	turn_init();
+
+	for (;;)
+	{
+		if (!go_round())
+			outcome = OUTCOME_NOTHING_TO_DO;
+		if (outcome == OUTCOME_NOTHING_TO_DO || must_leave())
+			break;
+		worker_sleep(WAIT_WORKER, schedule_next_due(GetCurrentTimestamp() +
+													worker_naptime * USECS_PER_SEC));
+		set_vacuum_delay();
+		if (must_leave() || is_worn_out(started))
+			break;
+	}
+	if (!ShutdownRequestPending)
+		worker_slot_set_outcome(slot_number, outcome);
+	proc_exit(0);
 }

@@ -29,6 +29,9 @@ uint32		worker_wait_event(WorkerWait wait);
  */
 void		worker_sleep(WorkerWait wait, TimestampTz until);
 
+/* Take in a changed configuration. */
+void		worker_reload(void);
+
 /* The delay after so many failures in a row, from a first one on: microseconds. */
 int64		worker_backoff(int failures, int64 first);
 

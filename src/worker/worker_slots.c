@@ -4,6 +4,7 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "miscadmin.h"
 #include "storage/ipc.h"
 #include "storage/latch.h"
@@ -12,6 +13,7 @@
 #include "storage/shmem.h"
 #include "utils/timestamp.h"
 
+#include "pyro_ext.h"
 #include "worker/worker_slots.h"
 
 #define MAX_WISHES	32
@@ -64,12 +66,6 @@ worker_slots_init(void)
 	shmem_request_hook = request_memory;
 	previous_startup_hook = shmem_startup_hook;
 	shmem_startup_hook = start_memory;
-}
-
-bool
-worker_slots_exist(void)
-{
-	return memory != NULL;
 }
 
 /* Under the lock. */
@@ -128,7 +124,7 @@ worker_slot_take(Oid database, uint32 *generation)
 		slot->database = database;
 		slot->pid = 0;
 		slot->since = GetCurrentTimestamp();
-		slot->leave = false;
+		slot->leave = slot->woken = false;
 	}
 	LWLockRelease(memory->lock);
 	return number < WORKER_SLOTS ? number : -1;
@@ -226,7 +222,19 @@ worker_slot_must_leave(int number)
 	return worker_slot_read(number).leave;
 }
 
-/* ---- everybody's ---- */
+bool
+worker_slot_take_wake(int number)
+{
+	bool		woken;
+
+	LWLockAcquire(memory->lock, LW_EXCLUSIVE);
+	woken = memory->slots[number].woken;
+	memory->slots[number].woken = false;
+	LWLockRelease(memory->lock);
+	return woken;
+}
+
+/* ---- waking, pyro.wake_worker ---- */
 
 /* Under the lock: note that a worker is wanted for a database. */
 static void
@@ -241,21 +249,16 @@ add_wish(Oid database)
 		memory->wishes = MAX_WISHES + 1;
 }
 
-bool
-worker_wake(void)
+/* Wake the worker of this database, or have it started. */
+static void
+wake_worker(void)
 {
-	bool		found = false;
-	bool		has_launcher;
-
-	if (memory == NULL)
-		return false;
 	LWLockAcquire(memory->lock, LW_EXCLUSIVE);
-	has_launcher = memory->launcher != NULL;
 	for (int i = 0; i < WORKER_SLOTS; i++)
 		if (memory->slots[i].state == WORKER_RUNNING &&
 			memory->slots[i].database == MyDatabaseId)
 		{
-			found = true;
+			memory->slots[i].woken = true;
 			SetLatch(&memory->workers[i]->procLatch);
 		}
 
@@ -263,5 +266,39 @@ worker_wake(void)
 	add_wish(MyDatabaseId);
 	wake_launcher();
 	LWLockRelease(memory->lock);
-	return found || has_launcher;
+}
+
+static bool wake_at_commit = false;
+
+static void
+on_transaction_end(XactEvent event, void *arg)
+{
+	if (!wake_at_commit || event == XACT_EVENT_PRE_COMMIT || event == XACT_EVENT_PRE_PREPARE)
+		return;
+	wake_at_commit = false;
+	if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_PREPARE)
+		wake_worker();
+}
+
+/*
+ * The worker sees what this transaction did, so it is woken at its end.  The
+ * extension's script does this for its database.
+ */
+PYRO_FUNCTION(pyro_wake_worker);
+Datum
+pyro_wake_worker(PG_FUNCTION_ARGS)
+{
+	static bool registered = false;
+	bool		has_launcher = false;
+
+	if (memory != NULL)
+	{
+		LWLockAcquire(memory->lock, LW_SHARED);
+		has_launcher = memory->launcher != NULL;
+		LWLockRelease(memory->lock);
+		if (!registered)
+			RegisterXactCallback(on_transaction_end, NULL);
+		registered = wake_at_commit = true;
+	}
+	PG_RETURN_BOOL(has_launcher);
 }

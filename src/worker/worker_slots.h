@@ -38,13 +38,11 @@ typedef struct WorkerSlot
 	int			pid;			/* of a running worker */
 	TimestampTz since;			/* when it was started */
 	bool		leave;			/* is asked to go, between two turns */
+	bool		woken;			/* is asked to look at all tables */
 } WorkerSlot;
 
 /* Ask for the memory and have it set up, while the library is preloaded. */
 void		worker_slots_init(void);
-
-/* Is there shared memory?  Not unless the library is preloaded. */
-bool		worker_slots_exist(void);
 
 /* ---- the launcher's ---- */
 
@@ -84,9 +82,7 @@ void		worker_slot_set_outcome(int number, WorkerOutcome outcome);
 /* Has the launcher asked this worker to go? */
 bool		worker_slot_must_leave(int number);
 
-/* ---- everybody's ---- */
-
-/* Wake the worker of this database, or have it started; false without launcher. */
-bool		worker_wake(void);
+/* Has somebody woken this worker since it was last asked? */
+bool		worker_slot_take_wake(int number);
 
 #endif							/* PYRO_WORKER_SLOTS_H */
