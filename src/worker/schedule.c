@@ -6,6 +6,7 @@
 
 #include "access/relation.h"
 #include "miscadmin.h"
+#include "storage/lmgr.h"
 #include "utils/fmgrprotos.h"
 #include "utils/hsearch.h"
 #include "utils/timestamp.h"
@@ -153,8 +154,11 @@ static int64
 read_patience(Oid relid)
 {
 	int64		patience = policy_default_compact_after();
-	Relation	rel = try_relation_open(relid, AccessShareLock);
+	Relation	rel = NULL;
 
+	/* of a table that somebody has locked the duties will tell */
+	if (ConditionalLockRelationOid(relid, AccessShareLock))
+		rel = try_relation_open(relid, NoLock);
 	if (rel != NULL)
 	{
 		TablePolicy *policy = table_policy(rel);
@@ -162,7 +166,7 @@ read_patience(Oid relid)
 
 		if (policy->compact_after != NULL)
 			patience = interval_is_fixed(policy->compact_after, &usecs) ? usecs : QUIET_TIME;
-		relation_close(rel, AccessShareLock);
+		relation_close(rel, NoLock);
 	}
 	return Min(Max(patience, worker_naptime * USECS_PER_SEC), QUIET_TIME);
 }

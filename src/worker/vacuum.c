@@ -11,6 +11,7 @@
 #include "nodes/makefuncs.h"
 #include "parser/parse_node.h"
 #include "storage/bufmgr.h"
+#include "storage/lmgr.h"
 #include "utils/fmgrprotos.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
@@ -74,13 +75,15 @@ toast_is_due(Relation rel)
 bool
 vacuum_is_due(Oid relid)
 {
-	Relation	rel = try_relation_open(relid, AccessShareLock);
+	Relation	rel = NULL;
 	bool		result;
 
+	if (ConditionalLockRelationOid(relid, AccessShareLock))
+		rel = try_relation_open(relid, NoLock);
 	if (rel == NULL)
 		return false;
 	result = RELKIND_HAS_TABLE_AM(rel->rd_rel->relkind) && (head_is_due(rel) || toast_is_due(rel));
-	relation_close(rel, AccessShareLock);
+	relation_close(rel, NoLock);
 	return result;
 }
 

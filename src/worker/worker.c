@@ -13,7 +13,6 @@
 
 #include "access/xact.h"
 #include "commands/extension.h"
-#include "executor/spi.h"
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "postmaster/bgworker.h"
@@ -25,18 +24,16 @@
 #include "storage/proc.h"
 #include "utils/backend_status.h"
 #include "utils/guc.h"
-#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
 #include "compat.h"
-#include "tableam/block_cache.h"
-#include "tableam/maintain.h"
-#include "tableam/progress.h"
+#include "tableam/policy.h"
 #include "tableam/run_state.h"
+#include "tableam/storage.h"
 #include "worker/schedule.h"
-#include "worker/vacuum.h"
+#include "worker/turn.h"
 #include "worker/worker_internal.h"
 #include "worker/worker_slots.h"
 
@@ -155,12 +152,16 @@ must_leave(void)
 	return ShutdownRequestPending || worker_slot_must_leave(slot_number);
 }
 
-/* Serve tables that are due, for a naptime at most; false if there is nothing to be done here. */
+/*
+ * Serve tables that are due, for a naptime at most.  False if there is nothing
+ * to be done here; failures are errors in a row of this itself.
+ */
 static bool
-go_round(void)
+go_round(int *failures)
 {
 	TimestampTz until = GetCurrentTimestamp() + worker_naptime * USECS_PER_SEC;
 	bool		found = true;
+	volatile bool failed = false;
 
 	PG_TRY();
 	{
@@ -185,10 +186,24 @@ go_round(void)
 			ereport(WARNING,
 					(errcode(error->sqlerrcode),
 					 errmsg("pyro worker could not look at the tables: %s", error->message)));
-		pgstat_report_activity(STATE_IDLE, NULL);
+		failed = true;
 	}
 	PG_END_TRY();
+	*failures = failed ? *failures + 1 : 0;
 	return found;
+}
+
+/* Sleep until there is something to do. */
+static void
+sleep_between_rounds(int failures)
+{
+	int64		nap = worker_naptime * USECS_PER_SEC;
+	TimestampTz now = GetCurrentTimestamp();
+
+	pgstat_report_activity(STATE_IDLE, NULL);
+	worker_sleep(WAIT_WORKER, failures > 0 ? now + worker_backoff(failures, nap) :
+				 schedule_next_due(now + nap));
+	set_vacuum_delay();
 }
 
 /* Has this process become old, or large?  Caches of many tables are never given back. */
@@ -206,6 +221,7 @@ pyro_worker_main(Datum arg)
 	uint32		generation;
 	Oid			database;
 	WorkerOutcome outcome = OUTCOME_LEFT;
+	int			failures = 0;
 
 	slot_number = DatumGetInt32(arg);
 	memcpy(&generation, MyBgworkerEntry->bgw_extra, sizeof(generation));
@@ -223,13 +239,11 @@ pyro_worker_main(Datum arg)
 
 	for (;;)
 	{
-		if (!go_round())
+		if (!go_round(&failures))
 			outcome = OUTCOME_NOTHING_TO_DO;
 		if (outcome == OUTCOME_NOTHING_TO_DO || must_leave())
 			break;
-		worker_sleep(WAIT_WORKER, schedule_next_due(GetCurrentTimestamp() +
-													worker_naptime * USECS_PER_SEC));
-		set_vacuum_delay();
+		sleep_between_rounds(failures);
 		if (must_leave() || is_worn_out(started))
 			break;
 	}
