@@ -64,3 +64,18 @@ CREATE PROCEDURE pyro.maintain(t pg_catalog.regclass)
 	LANGUAGE C AS 'MODULE_PATHNAME', 'pyro_maintain';
 COMMENT ON PROCEDURE pyro.maintain(regclass) IS
 	'does for a table all that the background worker does';
+
+CREATE FUNCTION pyro.set_retention(t pg_catalog.regclass, selector pg_catalog.text, age pg_catalog.interval)
+	RETURNS void
+	LANGUAGE C VOLATILE PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'pyro_set_retention';
+COMMENT ON FUNCTION pyro.set_retention(regclass, text, interval) IS
+	'drops rows that meet a selector from this age on; NULL removes the rule';
+
+-- It drops what belongs to others, as the server's administrator wants it.
+
+CREATE PROCEDURE pyro.enforce_disk_limit()
+	LANGUAGE C AS 'MODULE_PATHNAME', 'pyro_enforce_disk_limit';
+REVOKE ALL ON PROCEDURE pyro.enforce_disk_limit() FROM PUBLIC;
+COMMENT ON PROCEDURE pyro.enforce_disk_limit() IS
+	'drops the oldest blocks and partitions of the database beyond pyro.disk_limit';

@@ -25,6 +25,7 @@
 #include "compat.h"
 #include "pyro_ext.h"
 #include "tableam/maintain.h"
+#include "tableam/partitions.h"
 #include "tableam/policy.h"
 #include "tableam/progress.h"
 #include "tableam/rewrite.h"
@@ -135,6 +136,30 @@ merge_portion(Maintenance *maintenance)
 	return more_if(compact_blocks_portion(&maintenance->compaction));
 }
 
+/* ---- retention ---- */
+
+static DutyResult
+retention_duty(Maintenance *maintenance, bool by_rules)
+{
+	Compaction *compaction = &maintenance->compaction;
+	Retention  *retention = &maintenance->retention;
+	bool		more;
+
+	if (!maintenance->has_begun)
+	{
+		compaction_begin_transaction();
+		if (!retention_begin(retention, compaction->relid, by_rules, maintenance->by_worker,
+							 &compaction->lock_failed))
+			return DUTY_DONE;
+		retention->done = &compaction->done;
+	}
+	more = retention_portion(retention);
+	compaction->lock_failed = retention->drop.lock_failed;
+	if (!more && !compaction->lock_failed)
+		maintenance->retention_at = retention->now;
+	return more_if(more);
+}
+
 /* ---- duties ---- */
 
 void
@@ -157,6 +182,15 @@ maintain_portion(Maintenance *maintenance, Duty duty)
 	progress_begin(maintenance->compaction.relid, duty_name(duty));
 	switch (duty)
 	{
+		case DUTY_PARTITIONS:
+			result = more_if(partitions_portion(&maintenance->compaction,
+												!maintenance->by_worker ||
+												retention_trusts_clock()));
+			break;
+		case DUTY_RETENTION:
+		case DUTY_RULES:
+			result = retention_duty(maintenance, duty == DUTY_RULES);
+			break;
 		case DUTY_COMPACT:
 			result = compact_portion(maintenance);
 			break;

@@ -18,6 +18,7 @@
 #include "nodes/pg_list.h"
 
 #include "tableam/compaction.h"
+#include "tableam/retention.h"
 
 /* In the order in which they are done. */
 typedef enum Duty
@@ -48,6 +49,7 @@ typedef struct Maintenance
 								 * that is not yet worth it */
 	bool		has_begun;		/* the duty that is being done */
 	TimestampTz retention_at;	/* when old rows were looked for */
+	Retention	retention;
 	Compaction	compaction;		/* compaction.done: in all duties */
 } Maintenance;
 

@@ -1,14 +1,55 @@
 /*
  * partitions.c
  *	  Partitions by time: made before they are needed, dropped when they are old.
+ *
+ * Bounds are multiples of the width in UTC, weeks from Monday, as
+ * pyro.create_profiles_table makes them.  A new partition is made beside the
+ * table and then attached, which readers and writers of the table do not feel;
+ * only the default partition is locked for a moment.  To drop one the whole
+ * table has to be locked.  Where we do not wait, neither does anybody wait for
+ * us: locks are tried for a while.
  */
 #include "postgres.h"
 
+#include "access/relation.h"
+#include "access/table.h"
+#include "catalog/namespace.h"
+#include "catalog/partition.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_inherits.h"
 #include "catalog/pg_type_d.h"
+#include "commands/defrem.h"
+#include "commands/tablespace.h"
+#include "commands/trigger.h"
+#include "executor/spi.h"
+#include "lib/stringinfo.h"
+#include "miscadmin.h"
+#include "partitioning/partbounds.h"
+#include "partitioning/partdesc.h"
+#include "storage/lmgr.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/lsyscache.h"
 #include "utils/partcache.h"
+#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
 
+#include "compat.h"
+#include "tableam/drop_rows.h"
 #include "tableam/partitions.h"
+#include "tableam/policy.h"
+
+/* Besides the present one. */
+#define PARTITIONS_AHEAD	2
+
+/* 2024-01-01 UTC, a Monday. */
+#define BOUNDS_ORIGIN		(INT64CONST(757382400) * USECS_PER_SEC)
+
+/* How long a lock is tried where we do not wait. */
+#define LOCK_TRIES			40
+#define LOCK_TRY_INTERVAL	50000	/* us */
+
+/* ---- what there is ---- */
 
 bool
 partitions_are_by_time(Relation rel)
@@ -20,4 +61,451 @@ partitions_are_by_time(Relation rel)
 	key = RelationGetPartitionKey(rel);
 	return key->strategy == PARTITION_STRATEGY_RANGE && key->partnatts == 1 &&
 		key->partattrs[0] > 0 && key->parttypid[0] == TIMESTAMPTZOID;
+}
+
+static TimestampTz
+bound_at(PartitionBoundInfo bounds, int i)
+{
+	switch (bounds->kind[i][0])
+	{
+		case PARTITION_RANGE_DATUM_MINVALUE:
+			return DT_NOBEGIN;
+		case PARTITION_RANGE_DATUM_MAXVALUE:
+			return DT_NOEND;
+		default:
+			return DatumGetTimestampTz(bounds->datums[i][0]);
+	}
+}
+
+TimePartition *
+partitions_of_table(Relation rel, int *count)
+{
+	PartitionDesc desc = RelationGetPartitionDesc(rel, true);
+	PartitionBoundInfo bounds = desc->boundinfo;
+	TimePartition *partitions = palloc(Max(desc->nparts, 1) * sizeof(TimePartition));
+
+	*count = 0;
+	for (int i = 1; desc->nparts > 0 && i < bounds->ndatums; i++)
+		if (bounds->indexes[i] >= 0)
+		{
+			TimePartition *partition = &partitions[(*count)++];
+
+			partition->relid = desc->oids[bounds->indexes[i]];
+			partition->lower = bound_at(bounds, i - 1);
+			partition->upper = bound_at(bounds, i);
+		}
+	return partitions;
+}
+
+static Oid
+default_partition(Relation rel)
+{
+	PartitionDesc desc = RelationGetPartitionDesc(rel, true);
+
+	return desc->nparts > 0 && partition_bound_has_default(desc->boundinfo) ?
+		desc->oids[desc->boundinfo->default_index] : InvalidOid;
+}
+
+/* ---- steps ---- */
+
+/* Lock a relation; false if it cannot be had while we do not wait. */
+static bool
+lock_relation(const Compaction *compaction, Oid relid, LOCKMODE mode)
+{
+	if (!compaction->nowait)
+	{
+		LockRelationOid(relid, mode);
+		return true;
+	}
+	for (int i = 0; i < LOCK_TRIES; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (ConditionalLockRelationOid(relid, mode))
+			return true;
+		pg_usleep(LOCK_TRY_INTERVAL);
+	}
+	return false;
+}
+
+static void
+set_local(const char *name, const char *value)
+{
+	set_config_option(name, value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+}
+
+/*
+ * Begin a transaction, lock the partitioned table, and become its owner.  False
+ * if it is no table for us, or locked by somebody else.
+ */
+static bool
+begin_step(Compaction *compaction, LOCKMODE mode)
+{
+	compaction_begin_transaction();
+	if (!lock_relation(compaction, compaction->relid, mode))
+	{
+		compaction->lock_failed = true;
+		return false;
+	}
+	compaction->rel = try_relation_open(compaction->relid, NoLock);
+	if (compaction->rel == NULL)
+		return false;
+	if (!partitions_are_by_time(compaction->rel) ||
+		compaction->rel->rd_rel->relpersistence != RELPERSISTENCE_PERMANENT)
+	{
+		relation_close(compaction->rel, NoLock);
+		return false;
+	}
+	compaction_become_owner(compaction);
+	set_local("search_path", "pg_catalog, pg_temp");
+	set_local("row_security", "off");
+	set_local("datestyle", "ISO, YMD");
+	set_local("timezone", "UTC");
+	set_local("default_tablespace", "");
+	if (compaction->nowait)
+		set_local("lock_timeout", "1s");
+	PushActiveSnapshot(GetTransactionSnapshot());
+	SPI_connect();
+	return true;
+}
+
+static void
+end_step(Compaction *compaction)
+{
+	SPI_finish();
+	PopActiveSnapshot();
+	compaction_leave_owner(compaction);
+	relation_close(compaction->rel, NoLock);
+	compaction->rel = NULL;
+}
+
+static const char *
+qualified_name(Oid relid)
+{
+	return quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)),
+									  get_rel_name(relid));
+}
+
+static void
+execute(const char *statement, int expected)
+{
+	if (SPI_execute(statement, false, 0) != expected)
+		elog(ERROR, "could not execute \"%s\"", statement);
+}
+
+/* A command that changes the table may not find it open in its own session. */
+static void
+execute_on_table(Compaction *compaction, const char *statement)
+{
+	relation_close(compaction->rel, NoLock);
+	execute(statement, SPI_OK_UTILITY);
+	compaction->rel = table_open(compaction->relid, NoLock);
+}
+
+/* Has a table, with its partitions, rows that meet a condition? */
+static bool
+has_rows(Oid relid, const char *condition)
+{
+	execute(psprintf("SELECT FROM %s WHERE %s LIMIT 1", qualified_name(relid), condition),
+			SPI_OK_SELECT);
+	return SPI_processed > 0;
+}
+
+/* A time as a literal; the session's settings are ISO and UTC. */
+static const char *
+time_literal(TimestampTz time)
+{
+	return quote_literal_cstr(DatumGetCString(DirectFunctionCall1(timestamptz_out,
+																  TimestampTzGetDatum(time))));
+}
+
+/* ---- making ---- */
+
+/* The first time, from lower on, that has no partition; and where the next one begins. */
+static bool
+find_gap(const TimePartition *partitions, int count, TimestampTz lower, TimestampTz upper,
+		 TimePartition *gap)
+{
+	for (int i = 0; i < count && lower < upper; i++)
+	{
+		if (partitions[i].upper <= lower)
+			continue;
+		if (partitions[i].lower > lower)
+		{
+			upper = Min(upper, partitions[i].lower);
+			break;
+		}
+		lower = partitions[i].upper;
+	}
+	gap->lower = lower;
+	gap->upper = upper;
+	return lower < upper;
+}
+
+/* Is a partition missing that will be needed soon?  Then of which times. */
+static bool
+find_missing(Relation rel, TimePartition *missing)
+{
+	TablePolicy *policy = table_policy(rel);
+	TimestampTz now = GetCurrentTimestamp();
+	int64		width;
+	TimestampTz start;
+	TimePartition *partitions;
+	int			count;
+
+	if (policy->partition_by == NULL || !interval_is_fixed(policy->partition_by, &width) ||
+		width < USECS_PER_HOUR)
+		return false;
+	partitions = partitions_of_table(rel, &count);
+	start = now - (now - BOUNDS_ORIGIN) % width;
+	if (start > now)
+		start -= width;
+	for (int i = 0; i <= PARTITIONS_AHEAD; i++)
+		if (find_gap(partitions, count, start + i * width, start + (i + 1) * width, missing))
+			return true;
+	return false;
+}
+
+/* The columns of a table that can be inserted, as a list. */
+static const char *
+column_list(Relation rel)
+{
+	TupleDesc	desc = RelationGetDescr(rel);
+	StringInfoData list;
+
+	initStringInfo(&list);
+	for (int i = 0; i < desc->natts; i++)
+	{
+		Form_pg_attribute attribute = TupleDescAttr(desc, i);
+
+		if (!attribute->attisdropped && attribute->attgenerated == '\0')
+			appendStringInfo(&list, "%s%s", list.len > 0 ? ", " : "",
+							 quote_identifier(NameStr(attribute->attname)));
+	}
+	return list.data;
+}
+
+/*
+ * An error if moving rows out of a table would look like deleting them: to its
+ * triggers, which foreign keys have, too, and its rules.
+ */
+static void
+check_may_move(Oid relid, const TimePartition *partition)
+{
+	List	   *tables = find_all_inheritors(relid, AccessShareLock, NULL);
+	ListCell   *cell;
+
+	foreach(cell, tables)
+	{
+		Relation	rel = relation_open(lfirst_oid(cell), NoLock);
+		const TriggerDesc *triggers = rel->trigdesc;
+
+		if (rel->rd_rules != NULL ||
+			(triggers != NULL &&
+			 (triggers->trig_delete_before_row || triggers->trig_delete_after_row ||
+			  triggers->trig_delete_before_statement || triggers->trig_delete_after_statement)))
+			ereport(ERROR,
+					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					 errmsg("cannot make a partition from %s to %s, since default partition \"%s\" has rows of that time",
+							time_literal(partition->lower), time_literal(partition->upper),
+							get_rel_name(relid)),
+					 errdetail("They are not moved, as triggers, rules or foreign keys would take them for deleted."),
+					 errhint("Move them by hand.")));
+		relation_close(rel, NoLock);
+	}
+}
+
+/* Move rows from the default partition into a new one. */
+static void
+move_rows(Relation rel, Oid from, const char *to, const TimePartition *partition)
+{
+	const char *column = quote_identifier(get_attname(RelationGetRelid(rel),
+													  RelationGetPartitionKey(rel)->partattrs[0],
+													  false));
+	const char *columns = column_list(rel);
+	const char *condition = psprintf("%s >= %s AND %s < %s", column,
+									 time_literal(partition->lower), column,
+									 time_literal(partition->upper));
+
+	if (!has_rows(from, condition))
+		return;
+	check_may_move(from, partition);
+	execute(psprintf("WITH moved AS (DELETE FROM %s WHERE %s RETURNING %s)"
+					 " INSERT INTO %s (%s) SELECT %s FROM moved",
+					 qualified_name(from), condition, columns, to, columns, columns),
+			SPI_OK_INSERT);
+}
+
+/* A name for a partition that begins at a time. */
+static const char *
+new_name(Relation rel, TimestampTz lower)
+{
+	struct pg_tm tm;
+	fsec_t		fsec;
+	const char *label;
+
+	if (timestamp2tm(lower, NULL, &tm, &fsec, NULL, NULL) != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
+				 errmsg("timestamp out of range")));
+	label = psprintf("%04d%02d%02d_%02d%02d", tm.tm_year, tm.tm_mon, tm.tm_mday, tm.tm_hour,
+					 tm.tm_min);
+	return quote_qualified_identifier(get_namespace_name(RelationGetNamespace(rel)),
+									  ChooseRelationName(RelationGetRelationName(rel), NULL, label,
+														 RelationGetNamespace(rel), false));
+}
+
+/* Make a partition; false if the default one is locked by somebody else. */
+static bool
+make_partition(Compaction *compaction, const TimePartition *partition)
+{
+	Relation	rel = compaction->rel;
+	const char *parent = qualified_name(RelationGetRelid(rel));
+	const char *name = new_name(rel, partition->lower);
+	const char *place = OidIsValid(rel->rd_rel->reltablespace) ?
+	psprintf(" TABLESPACE %s",
+			 quote_identifier(get_tablespace_name(rel->rd_rel->reltablespace))) : "";
+	Oid			rest = default_partition(rel);
+
+	if (OidIsValid(rest) && !lock_relation(compaction, rest, AccessExclusiveLock))
+		return false;
+
+	/* without the parameter VACUUM leaves the tail of the payload standing */
+	execute(psprintf("CREATE TABLE %s (LIKE %s INCLUDING DEFAULTS INCLUDING CONSTRAINTS"
+					 " INCLUDING GENERATED INCLUDING STORAGE INCLUDING COMPRESSION)"
+					 " USING pyro WITH (toast.vacuum_index_cleanup = on)%s", name, parent, place),
+			SPI_OK_UTILITY);
+	if (OidIsValid(rest))
+		move_rows(rel, rest, name, partition);
+	execute_on_table(compaction,
+					 psprintf("ALTER TABLE %s ATTACH PARTITION %s FOR VALUES FROM (%s) TO (%s)",
+							  parent, name, time_literal(partition->lower),
+							  time_literal(partition->upper)));
+	return true;
+}
+
+/* ---- dropping ---- */
+
+/* What a partition, or one of a partition's own, must lose by DELETE, if it has any. */
+static bool
+must_be_emptied(Oid relid)
+{
+	List	   *tables = find_all_inheritors(relid, AccessShareLock, NULL);
+	ListCell   *cell;
+	bool		must = false;
+
+	foreach(cell, tables)
+	{
+		Relation	rel = relation_open(lfirst_oid(cell), NoLock);
+
+		must |= must_delete_rows(rel);
+		relation_close(rel, NoLock);
+	}
+	return must;
+}
+
+/* Is it a table, and its retention over? */
+static bool
+is_old(const TimePartition *partition)
+{
+	Relation	rel;
+	TablePolicy *policy;
+	char		kind = get_rel_relkind(partition->relid);
+	bool		result;
+
+	if ((kind != RELKIND_RELATION && kind != RELKIND_PARTITIONED_TABLE) ||
+		TIMESTAMP_NOT_FINITE(partition->upper))
+		return false;
+
+	/* wait for nobody: who has it locked has something in mind with it */
+	if (!ConditionalLockRelationOid(partition->relid, AccessShareLock))
+		return false;
+	rel = try_relation_open(partition->relid, NoLock);
+	if (rel == NULL)
+		return false;
+	policy = table_policy(rel);
+	result = policy->retention != NULL &&
+		partition->upper <= time_before(GetCurrentTimestamp(), policy->retention) &&
+		(!must_be_emptied(partition->relid) || !has_rows(partition->relid, "true"));
+	relation_close(rel, AccessShareLock);
+	return result;
+}
+
+/* A partition whose time is over, or InvalidOid. */
+static Oid
+find_old(Relation rel)
+{
+	TablePolicy *policy = table_policy(rel);
+	int			count;
+	TimePartition *partitions;
+
+	if (policy->partition_by == NULL)
+		return InvalidOid;
+	partitions = partitions_of_table(rel, &count);
+	for (int i = 0; i < count; i++)
+		if (is_old(&partitions[i]))
+			return partitions[i].relid;
+	return InvalidOid;
+}
+
+static bool
+is_partition_of(Relation rel, Oid partition)
+{
+	int			count;
+	TimePartition *partitions = partitions_of_table(rel, &count);
+
+	for (int i = 0; i < count; i++)
+		if (partitions[i].relid == partition)
+			return true;
+	return false;
+}
+
+bool
+partition_drop(Compaction *compaction, Oid partition, const char *reason)
+{
+	bool		dropped = false;
+
+	if (!begin_step(compaction, AccessExclusiveLock))
+		return false;
+	if (is_partition_of(compaction->rel, partition) &&
+		lock_relation(compaction, partition, AccessExclusiveLock) &&
+		(!must_be_emptied(partition) || !has_rows(partition, "true")))
+	{
+		const char *name = qualified_name(partition);
+
+		/* foreign keys to the table do not let go of a partition otherwise */
+		execute_on_table(compaction,
+						 psprintf("ALTER TABLE %s DETACH PARTITION %s",
+								  qualified_name(compaction->relid), name));
+		execute(psprintf("DROP TABLE %s", name), SPI_OK_UTILITY);
+		ereport(LOG,
+				(errmsg("dropped partition %s of table \"%s\": %s", name,
+						RelationGetRelationName(compaction->rel), reason)));
+		compaction->done.partitions_dropped++;
+		dropped = true;
+	}
+	end_step(compaction);
+	return dropped;
+}
+
+bool
+partitions_portion(Compaction *compaction, bool may_drop)
+{
+	TimePartition missing;
+	bool		made = false;
+	Oid			old = InvalidOid;
+
+	if (!begin_step(compaction, ShareUpdateExclusiveLock))
+		return false;
+	if (find_missing(compaction->rel, &missing))
+	{
+		made = make_partition(compaction, &missing);
+		compaction->done.partitions_made += made;
+		compaction->lock_failed = !made;
+	}
+	else if (may_drop)
+		old = find_old(compaction->rel);
+	end_step(compaction);
+	if (OidIsValid(old))
+		return partition_drop(compaction, old, "all its rows are older than the retention");
+	return made;
 }

@@ -92,6 +92,12 @@ extern void policy_sweep(void);
  */
 extern Relation policy_open_table(Oid relid);
 
+/*
+ * An error unless an age is finite and not negative, or positive, by any way to
+ * reckon it: months and days are not netted.
+ */
+extern void policy_check_age(const Interval *age, const char *name, bool may_be_zero);
+
 /* One of our tables, locked against others who want to say something. */
 extern Relation policy_lock(OwnTable own_table);
 

@@ -152,12 +152,8 @@ interval_text(const Interval *interval)
 	return DatumGetCString(DirectFunctionCall1(interval_out, IntervalPGetDatum(interval)));
 }
 
-/*
- * An age is finite and not negative, or positive, by any way to reckon it:
- * months and days are not netted.
- */
-static void
-check_age(const Interval *age, const char *name, bool may_be_zero)
+void
+policy_check_age(const Interval *age, const char *name, bool may_be_zero)
 {
 	bool		is_negative = age->month < 0 || age->day < 0 || age->time < 0;
 	bool		is_zero = age->month == 0 && age->day == 0 && age->time == 0;
@@ -238,12 +234,12 @@ check_setting(Relation rel, int column, Datum value)
 	switch (column)
 	{
 		case POLICY_RETENTION:
-			check_age(DatumGetIntervalP(value), name, false);
+			policy_check_age(DatumGetIntervalP(value), name, false);
 			require_time_column(rel);
 			break;
 		case POLICY_COMPACT_AFTER:
 		case POLICY_ARCHIVE_AFTER:
-			check_age(DatumGetIntervalP(value), name, true);
+			policy_check_age(DatumGetIntervalP(value), name, true);
 			break;
 		case POLICY_ORDER_BY:
 			check_order_by(rel, DatumGetArrayTypeP(value));
