@@ -22,7 +22,9 @@
 #include "utils/timestamp.h"
 
 #include "tableam/block_cache.h"
+#include "tableam/disk_limit.h"
 #include "tableam/maintain.h"
+#include "tableam/policy.h"
 #include "tableam/progress.h"
 #include "tableam/run_state.h"
 #include "worker/turn.h"
@@ -154,19 +156,25 @@ step_name(const Step *step)
 	return step->kind == STEP_DUTY ? duty_name(step->duty) : "vacuum";
 }
 
-/* A portion of a step; true if there is more of it. */
+/* A duty, or as much of it as there is time for; true if there is more to do. */
 static bool
-do_duty(TableTask *task, Duty duty)
+do_duty(TableTask *task, Duty duty, TimestampTz until)
 {
 	DutyResult	result;
 
 	maintain_connect(turn_context);
-	result = maintain_portion(&task->maintenance, duty);
+	do
+		result = maintain_portion(&task->maintenance, duty);
+	while (result == DUTY_MORE && GetCurrentTimestamp() < until);
 	maintain_disconnect();
 	if (result == DUTY_LOCKED)
 		ereport(ERROR,
 				(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
 				 errmsg("table \"%s\" is locked by somebody else", task_name)));
+
+	/* what retention has found to do went with the connection; it looks again */
+	if (duty == DUTY_RETENTION || duty == DUTY_RULES)
+		task->maintenance.has_begun = false;
 	return result == DUTY_MORE;
 }
 
@@ -175,6 +183,8 @@ do_vacuum(TableTask *task, bool tail)
 {
 	bool		due;
 
+	/* statistics are to know what this turn has done */
+	(void) pgstat_report_stat(true);
 	turn_begin_transaction();
 	due = tail ? task->maintenance.compaction.settled : vacuum_is_due(task->relid);
 	CommitTransactionCommand();
@@ -189,19 +199,19 @@ do_vacuum(TableTask *task, bool tail)
 }
 
 static bool
-do_step(TableTask *task)
+do_step(TableTask *task, TimestampTz until)
 {
 	const Step *step = &steps[task->step];
 
 	if (step->kind == STEP_DUTY)
-		return do_duty(task, step->duty);
+		return do_duty(task, step->duty, until);
 	do_vacuum(task, step->kind == STEP_VACUUM_TAIL);
 	return false;
 }
 
 /* The same, but an error is noted, and ends the step. */
 static bool
-try_step(TableTask *task)
+try_step(TableTask *task, TimestampTz until)
 {
 	MemoryContext before = CurrentMemoryContext;
 	const char *name = step_name(&steps[task->step]);
@@ -212,7 +222,7 @@ try_step(TableTask *task)
 	pgstat_report_activity(STATE_RUNNING, activity);
 	PG_TRY();
 	{
-		more = do_step(task);
+		more = do_step(task, until);
 	}
 	PG_CATCH();
 	{
@@ -232,6 +242,19 @@ try_step(TableTask *task)
 }
 
 /* ---- turns and rounds ---- */
+
+void
+turn_enforce_disk_limit(void)
+{
+	if (policy_disk_limit() == 0)
+		return;
+	pgstat_report_activity(STATE_RUNNING, "pyro worker: disk limit");
+	maintain_connect(turn_context);
+	disk_limit_enforce(true);
+	maintain_disconnect();
+	MemoryContextSwitchTo(TopMemoryContext);
+	MemoryContextReset(turn_context);
+}
 
 /* All steps are done. */
 static void
@@ -270,7 +293,7 @@ turn_serve(TableTask *task)
 	while (task->step < lengthof(steps) && !ShutdownRequestPending &&
 		   GetCurrentTimestamp() < until)
 	{
-		if (!try_step(task))
+		if (!try_step(task, until))
 			task->step++;
 	}
 	progress_end();

@@ -24,4 +24,7 @@ ErrorData  *turn_recover(void);
  */
 void		turn_serve(TableTask *task);
 
+/* Drop what is too much for pyro.disk_limit, but nothing that is locked. */
+void		turn_enforce_disk_limit(void);
+
 #endif							/* PYRO_TURN_H */

@@ -177,6 +177,8 @@ go_round(int *failures)
 			worker_reload();
 			set_vacuum_delay();
 		}
+		if (found && !must_leave())
+			turn_enforce_disk_limit();
 	}
 	PG_CATCH();
 	{
