@@ -53,10 +53,12 @@ CREATE MATERIALIZED VIEW pyro.block USING heap WITH (autovacuum_vacuum_scale_fac
 		NULL::pg_catalog.int8 AS first_vpage,
 		NULL::pg_catalog.int4 AS rows,
 		NULL::pg_catalog.int2 AS format,
+		NULL::pg_catalog.int2 AS level,
 		NULL::pg_catalog.xid8 AS created,
 		NULL::pg_catalog.oid AS payload,
 		NULL::pg_catalog.int8 AS payload_size,
 		NULL::pg_catalog.int8 AS raw_size,
+		NULL::pg_catalog.int8 AS samples,
 		NULL::pg_catalog.bytea AS streams,
 		NULL::pg_catalog.bytea AS zones
 	WHERE NOT pyro.directory_is_empty();
@@ -68,10 +70,12 @@ COMMENT ON COLUMN pyro.block.storage_id IS 'whose it is';
 COMMENT ON COLUMN pyro.block.first_vpage IS 'where its TIDs begin';
 COMMENT ON COLUMN pyro.block.rows IS 'number of rows, marked ones included';
 COMMENT ON COLUMN pyro.block.format IS 'version of the payload''s format';
+COMMENT ON COLUMN pyro.block.level IS 'the merge window that made it, from 1; 0: none yet';
 COMMENT ON COLUMN pyro.block.created IS 'the transaction that moved the rows here';
 COMMENT ON COLUMN pyro.block.payload IS 'id of the TOAST value';
 COMMENT ON COLUMN pyro.block.payload_size IS 'its bytes';
 COMMENT ON COLUMN pyro.block.raw_size IS 'bytes of the rows before encoding';
+COMMENT ON COLUMN pyro.block.samples IS 'samples of all profiles';
 COMMENT ON COLUMN pyro.block.streams IS 'where the streams lie in the payload';
 COMMENT ON COLUMN pyro.block.zones IS 'ranges of columns, and filters of their values, labels and functions';
 

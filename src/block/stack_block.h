@@ -62,9 +62,14 @@ extern StackBuilder *stack_builder_create(const Allocator *allocator,
 extern bool stack_builder_add(StackBuilder *builder, const Profile *profile,
 							  uint32 size, const Allocator *scratch,
 							  PyroError *error);
+extern bool stack_builder_expect_rows(StackBuilder *builder,
+									  StackBlock *source, const uint32 *rows,
+									  uint32 nrows, const Allocator *scratch,
+									  PyroError *error);
 extern bool stack_builder_add_row(StackBuilder *builder, StackBlock *source,
 								  uint32 row, const Allocator *scratch,
 								  PyroError *error);
+extern uint64 stack_builder_samples(const StackBuilder *builder);
 extern size_t stack_builder_size(const StackBuilder *builder);
 extern bool stack_builder_finish(StackBuilder *builder, const uint32 *order,
 								 const StackRuns *runs,
@@ -78,6 +83,7 @@ extern StackBlock *stack_block_open(uint32 nrows,
 									const Allocator *allocator,
 									PyroError *error);
 extern uint32 stack_block_profile_size(const StackBlock *block, uint32 row);
+extern uint32 stack_block_profile_samples(const StackBlock *block, uint32 row);
 extern bool stack_block_read(StackBlock *block, uint32 row,
 							 const Allocator *allocator, Profile *profile,
 							 PyroError *error);

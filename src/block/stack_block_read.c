@@ -313,6 +313,15 @@ stack_block_profile_size(const StackBlock *block, uint32 row)
 	return block->heads[row].size;
 }
 
+/*
+ * The number of samples that a profile has.
+ */
+uint32
+stack_block_profile_samples(const StackBlock *block, uint32 row)
+{
+	return block->heads[row].nsamples;
+}
+
 /* The samples of a row in canonical order. */
 static bool
 set_samples(Profile *profile, const RowDictionary *dictionary, int64 **by_key,

@@ -28,6 +28,7 @@ struct StackBuilder
 	OpenDictionary *dictionary;
 	ShapeList	shapes;			/* mappings and comments of the dictionary */
 	uint32		nrows;
+	uint64		nsamples;		/* of all rows */
 	size_t		heads_capacity;
 	StackHead  *heads;
 	size_t		offsets_capacity;
@@ -73,6 +74,15 @@ stack_builder_size(const StackBuilder *builder)
 	return open_dictionary_size(builder->dictionary) + builder->samples.capacity +
 		builder->heads_capacity * sizeof(StackHead) +
 		builder->counts_capacity * sizeof(uint32);
+}
+
+/*
+ * The samples of all rows that were added.
+ */
+uint64
+stack_builder_samples(const StackBuilder *builder)
+{
+	return builder->nsamples;
 }
 
 /* ---- adding rows ---- */
@@ -194,6 +204,7 @@ static void
 finish_row(StackBuilder *builder, const ProfileHeader *header, uint32 shape,
 		   uint32 size, size_t offset)
 {
+	builder->nsamples += header->nsamples;
 	builder->offsets[builder->nrows] = offset;
 	builder->heads[builder->nrows++] = (StackHead)
 	{
@@ -233,16 +244,180 @@ stack_builder_add(StackBuilder *builder, const Profile *profile, uint32 size,
 	return true;
 }
 
+static void
+release_array(const Allocator *allocator, uint32 **array)
+{
+	if (*array != NULL)
+		allocator->release(allocator->owner, *array);
+	*array = NULL;
+}
+
+/* Forget the source that was used last. */
+static void
+forget_source(StackBuilder *builder)
+{
+	DictionaryMap *map = &builder->source_map;
+
+	builder->source = 0;
+	release_array(builder->allocator, &map->string);
+	release_array(builder->allocator, &map->mapping);
+	release_array(builder->allocator, &map->function);
+	release_array(builder->allocator, &map->location);
+	release_array(builder->allocator, &map->node);
+	release_array(builder->allocator, &map->label_set);
+}
+
+/* The different keys of some rows of a block. */
+static bool
+collect_keys(StackBlock *source, const uint32 *rows, uint32 nrows,
+			 const Allocator *scratch, uint32 **keys, uint32 *nkeys, PyroError *error)
+{
+	uint32		longest = 0;
+	uint8	   *seen = allocate_or_fail(scratch, source->dictionary.nkeys, 1, error);
+	uint32	   *of_row;
+
+	for (uint32 i = 0; i < nrows; i++)
+		longest = Max(longest, source->heads[rows[i]].nsamples);
+	of_row = allocate_or_fail(scratch, longest, sizeof(uint32), error);
+	*keys = allocate_or_fail(scratch, source->dictionary.nkeys, sizeof(uint32), error);
+	*nkeys = 0;
+	if (seen == NULL || of_row == NULL || *keys == NULL)
+		return false;
+	memset(seen, 0, source->dictionary.nkeys);
+	for (uint32 i = 0; i < nrows; i++)
+	{
+		allocator_poll(scratch, i % 64 == 0 ? 0 : 1);
+		if (!sample_rows_read_keys(source->samples, rows[i], of_row, error))
+			return false;
+		for (uint32 k = 0; k < source->heads[rows[i]].nsamples; k++)
+			if (!seen[of_row[k]])
+			{
+				seen[of_row[k]] = 1;
+				(*keys)[(*nkeys)++] = of_row[k];
+			}
+	}
+	return true;
+}
+
+/* The mappings and comments that the shapes of some rows have. */
+static bool
+collect_of_shapes(const StackBlock *source, const uint32 *rows, uint32 nrows,
+				  const Allocator *scratch, SubsetRequest *request, PyroError *error)
+{
+	const ShapeList *list = &source->shapes;
+	uint8	   *seen = allocate_or_fail(scratch, list->nshapes, 1, error);
+	uint32	   *mappings,
+			   *strings;
+
+	if (seen == NULL)
+		return false;
+	memset(seen, 0, list->nshapes);
+	for (uint32 i = 0; i < nrows; i++)
+	{
+		uint32		shape = source->heads[rows[i]].shape;
+
+		if (seen[shape])
+			continue;
+		seen[shape] = 1;
+		request->nmappings += list->shapes[shape].nmappings;
+		request->nstrings += list->shapes[shape].ncomments;
+	}
+	mappings = allocate_or_fail(scratch, request->nmappings, sizeof(uint32), error);
+	strings = allocate_or_fail(scratch, request->nstrings, sizeof(uint32), error);
+	if (mappings == NULL || strings == NULL)
+		return false;
+	request->mappings = mappings;
+	request->strings = strings;
+	for (uint32 i = 0; i < list->nshapes; i++)
+	{
+		const StackShape *shape = &list->shapes[i];
+
+		if (!seen[i])
+			continue;
+		for (uint32 k = 0; k < shape->nmappings; k++)
+			*mappings++ = shape->mappings[k];
+		for (uint32 k = 0; k < shape->ncomments; k++)
+			*strings++ = shape->comments[k];
+	}
+	return true;
+}
+
+/* The source's map for what the request names, by way of its subset. */
+static bool
+map_subset(StackBuilder *builder, const StackBlock *source, const SubsetRequest *request,
+		   const RowDictionary *subset, const DictionaryMap *of_subset, PyroError *error)
+{
+	const SealedDictionary *from = &source->dictionary;
+	DictionaryMap *map = &builder->source_map;
+
+	map->string = allocate_or_fail(builder->allocator, from->stacks.nstrings,
+								   sizeof(uint32), error);
+	map->mapping = allocate_or_fail(builder->allocator, from->stacks.nmappings,
+									sizeof(uint32), error);
+	map->node = allocate_or_fail(builder->allocator, from->stacks.nnodes,
+								 sizeof(uint32), error);
+	map->label_set = allocate_or_fail(builder->allocator, from->label_sets.nsets,
+									  sizeof(uint32), error);
+	if (map->string == NULL || map->mapping == NULL || map->node == NULL ||
+		map->label_set == NULL)
+		return false;
+	for (uint32 i = 0; i < request->nkeys; i++)
+	{
+		uint32		key = request->keys[subset->sample_index[i]];
+
+		map->node[from->key_node[key]] = of_subset->node[subset->sample_node[i]];
+		map->label_set[from->key_label_set[key]] =
+			of_subset->label_set[subset->sample_label_set[i]];
+	}
+	for (uint32 i = 0; i < request->nmappings; i++)
+		map->mapping[request->mappings[i]] = of_subset->mapping[subset->mapping[i]];
+	for (uint32 i = 0; i < request->nstrings; i++)
+		map->string[request->strings[i]] = of_subset->string[subset->string[i]];
+	return true;
+}
+
 /* Take the dictionary of a block whose rows are going to be added. */
 static bool
 use_source(StackBuilder *builder, const StackBlock *source, PyroError *error)
 {
 	if (builder->source == source->serial)
 		return true;
-	builder->source = 0;
+	forget_source(builder);
 	if (!open_dictionary_add(builder->dictionary, &source->dictionary.stacks,
 							 &source->dictionary.label_sets, builder->allocator,
 							 &builder->source_map, error))
+		return false;
+	builder->source = source->serial;
+	return true;
+}
+
+/*
+ * Say which rows of another block are going to be added, ascending, so that of
+ * its dictionary only what they use is taken over.
+ *
+ * Rows of that block that were not named must not be added until rows of yet
+ * another one come between.  Returns as stack_builder_add_row().
+ */
+bool
+stack_builder_expect_rows(StackBuilder *builder, StackBlock *source, const uint32 *rows,
+						  uint32 nrows, const Allocator *scratch, PyroError *error)
+{
+	SubsetRequest request = {0};
+	RowDictionary subset;
+	DictionaryMap of_subset;
+	uint32	   *keys;
+
+	forget_source(builder);
+	if (nrows == source->nrows)
+		return use_source(builder, source, error);
+	if (!collect_keys(source, rows, nrows, scratch, &keys, &request.nkeys, error) ||
+		!collect_of_shapes(source, rows, nrows, scratch, &request, error))
+		return false;
+	request.keys = keys;
+	if (!dictionary_subset_row(source->subset, &request, scratch, &subset, error) ||
+		!open_dictionary_add(builder->dictionary, &subset.stacks, &subset.label_sets,
+							 scratch, &of_subset, error) ||
+		!map_subset(builder, source, &request, &subset, &of_subset, error))
 		return false;
 	builder->source = source->serial;
 	return true;

@@ -25,9 +25,6 @@
 #include "tableam/profile_column.h"
 #include "tableam/zone_build.h"
 
-/* By default rows are sorted by columns with one value in so many rows, or less. */
-#define FEW_VALUES_ROWS		4
-
 typedef struct GrowingBytes
 {
 	char	   *bytes;
@@ -353,12 +350,50 @@ block_builder_add(BlockBuilder *builder, const Datum *values,
 }
 
 /*
+ * Say which rows of an opened block are going to be added next, ascending, and
+ * no others of it until they are there.
+ *
+ * column: one of profiles of that block.  Of its dictionary only what the rows
+ * use is then taken over.
+ */
+void
+block_builder_expect_rows(BlockBuilder *builder, AttrNumber attnum, const BlockColumn *column,
+						  const uint32 *rows, int count)
+{
+	uint32	   *indexes = palloc_extended(Max(count, 1) * sizeof(uint32), MCXT_ALLOC_HUGE);
+	int			n = 0;
+
+	for (int i = 0; i < count; i++)
+		if (column->isnull == NULL || !column->isnull[rows[i]])
+			indexes[n++] = column->profile_index == NULL ? rows[i] :
+				column->profile_index[rows[i]];
+	for (int i = 0; i < builder->ncolumns && n > 0; i++)
+		if (builder->columns[i].attnum == attnum && builder->columns[i].profiles != NULL)
+			profile_column_expect(builder->columns[i].profiles, column->profiles, indexes, n);
+	pfree(indexes);
+}
+
+/*
  * The rows added so far.
  */
 int
 block_builder_rows(const BlockBuilder *builder)
 {
 	return builder->rows;
+}
+
+/*
+ * The samples of all profiles added so far.
+ */
+uint64
+block_builder_samples(const BlockBuilder *builder)
+{
+	uint64		samples = 0;
+
+	for (int i = 0; i < builder->ncolumns; i++)
+		if (builder->columns[i].profiles != NULL)
+			samples += profile_column_builder_samples(builder->columns[i].profiles);
+	return samples;
 }
 
 /*
@@ -481,26 +516,16 @@ rank_column(const BlockBuilder *builder, const BuilderColumn *column, uint32 max
 			OrderKey *key)
 {
 	ColumnValues values = column_values(column, builder->rows);
-	OrderValues order_values = {
-		.type = column->type,.attlen = column->attlen,.attbyval = column->attbyval,
-		.values = values.values,.isnull = values.isnull
+	OrderColumn order_column = {
+		.type = column->type,.attlen = column->attlen,.attbyval = column->attbyval
 	};
-	bool		ranked = order_rank_values(&order_values, builder->rows, max_distinct, key);
+	OrderRanker *ranker = order_ranker_create(&order_column, false, max_distinct);
 
+	for (int row = 0; row < builder->rows; row++)
+		order_ranker_add(ranker, values.values[row], values.isnull[row]);
 	key->attnum = column->attnum;
 	column_values_free(&values);
-	return ranked;
-}
-
-static int
-compare_distinct(const void *a, const void *b)
-{
-	const OrderKey *first = a;
-	const OrderKey *second = b;
-
-	if (first->ndistinct != second->ndistinct)
-		return first->ndistinct < second->ndistinct ? -1 : 1;
-	return first->attnum < second->attnum ? -1 : 1;
+	return order_ranker_finish(ranker, key);
 }
 
 /*
@@ -526,7 +551,7 @@ default_keys(const BlockBuilder *builder, OrderKey *keys)
 			rank_column(builder, column, builder->rows / FEW_VALUES_ROWS, &keys[count]))
 			count++;
 	}
-	qsort(keys, count, sizeof(OrderKey), compare_distinct);
+	order_sort_keys(keys, count);
 	if (time != NULL && rank_column(builder, time, PG_UINT32_MAX, &keys[count]))
 		count++;
 	return count;

@@ -41,7 +41,11 @@ extern void block_builder_set_order(BlockBuilder *builder,
 extern void block_builder_add(BlockBuilder *builder, const Datum *values,
 							  const bool *isnull, ItemPointer prior_tid,
 							  TransactionId xmin);
+extern void block_builder_expect_rows(BlockBuilder *builder, AttrNumber attnum,
+									  const BlockColumn *column, const uint32 *rows,
+									  int count);
 extern int	block_builder_rows(const BlockBuilder *builder);
+extern uint64 block_builder_samples(const BlockBuilder *builder);
 extern uint64 block_builder_memory(const BlockBuilder *builder);
 extern uint64 block_builder_raw_size(const BlockBuilder *builder);
 extern BuiltBlock block_builder_finish(BlockBuilder *builder);

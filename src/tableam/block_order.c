@@ -12,6 +12,7 @@
 #include "common/hashfn.h"
 #include "miscadmin.h"
 #include "port/pg_bitutils.h"
+#include "utils/datum.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/sortsupport.h"
@@ -60,19 +61,31 @@ typedef struct Image
 	uint32		rank;
 } Image;
 
-typedef struct ImageTable
+struct OrderRanker
 {
-	const OrderValues *column;
+	OrderColumn column;
+	MemoryContext scratch;		/* for all but the ranks */
+	bool		copies;			/* are values to be copied? */
+	uint32		max_distinct;
+	bool		has_too_many;
+	bool		has_null;
+	uint32		nrows;
+	Size		rows_capacity;
+	uint32	   *image;			/* [row]: its value's, or NO_IMAGE */
 	uint32		nimages;
+	Size		images_capacity;
 	Image	   *images;
 	uint32		mask;
 	uint32	   *slots;			/* image + 1; 0: free */
 	SortSupportData sort;
-} ImageTable;
+};
+
+#define NO_IMAGE		PG_UINT32_MAX	/* of NULL */
+#define FIRST_IMAGES	64
 
 /* The bytes of a value, without the header that it may have. */
 static const void *
-value_bytes(const OrderValues *column, const Datum *value, Size *size)
+value_bytes(const OrderColumn *column, const Datum *value, Size *size)
 {
 	char	   *pointer = DatumGetPointer(*value);
 
@@ -93,35 +106,69 @@ value_bytes(const OrderValues *column, const Datum *value, Size *size)
 	return pointer;
 }
 
+/* Twice as much room for images, and four slots for each at most. */
+static void
+grow_images(OrderRanker *ranker)
+{
+	ranker->images_capacity *= 2;
+	ranker->images = repalloc_huge(ranker->images, ranker->images_capacity * sizeof(Image));
+	pfree(ranker->slots);
+	ranker->mask = (uint32) ranker->images_capacity * 2 - 1;
+	ranker->slots = MemoryContextAllocExtended(ranker->scratch,
+											   ((Size) ranker->mask + 1) * sizeof(uint32),
+											   MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	for (uint32 i = 0; i < ranker->nimages; i++)
+	{
+		uint32		slot = ranker->images[i].hash & ranker->mask;
+
+		while (ranker->slots[slot] != 0)
+			slot = (slot + 1) & ranker->mask;
+		ranker->slots[slot] = i + 1;
+	}
+}
+
+static uint32
+add_image(OrderRanker *ranker, Datum value, uint32 hash, uint32 slot)
+{
+	if (ranker->copies)
+	{
+		MemoryContext before = MemoryContextSwitchTo(ranker->scratch);
+
+		value = datumCopy(value, ranker->column.attbyval, ranker->column.attlen);
+		MemoryContextSwitchTo(before);
+	}
+	ranker->images[ranker->nimages] = (Image)
+	{
+		.value = value,.hash = hash
+	};
+	ranker->slots[slot] = ++ranker->nimages;
+	if (ranker->nimages == ranker->images_capacity)
+		grow_images(ranker);
+	return ranker->nimages - 1;
+}
+
 /* The number of a value's image. */
 static uint32
-find_or_add_image(ImageTable *table, Datum value)
+find_or_add_image(OrderRanker *ranker, Datum value)
 {
 	Size		size;
-	const void *bytes = value_bytes(table->column, &value, &size);
+	const void *bytes = value_bytes(&ranker->column, &value, &size);
 	uint32		hash = hash_bytes(bytes, size);
 
-	for (uint32 slot = hash & table->mask;; slot = (slot + 1) & table->mask)
+	for (uint32 slot = hash & ranker->mask;; slot = (slot + 1) & ranker->mask)
 	{
 		Image	   *image;
 		Size		other_size;
 		const void *other;
 
-		if (table->slots[slot] == 0)
-		{
-			table->images[table->nimages] = (Image)
-			{
-				.value = value,.hash = hash
-			};
-			table->slots[slot] = ++table->nimages;
-			return table->nimages - 1;
-		}
-		image = &table->images[table->slots[slot] - 1];
+		if (ranker->slots[slot] == 0)
+			return add_image(ranker, value, hash, slot);
+		image = &ranker->images[ranker->slots[slot] - 1];
 		if (image->hash != hash)
 			continue;
-		other = value_bytes(table->column, &image->value, &other_size);
+		other = value_bytes(&ranker->column, &image->value, &other_size);
 		if (other_size == size && memcmp(other, bytes, size) == 0)
-			return table->slots[slot] - 1;
+			return ranker->slots[slot] - 1;
 	}
 }
 
@@ -143,89 +190,117 @@ prepare_sort(SortSupport sort, Oid type)
 static int
 compare_images(const void *a, const void *b, void *arg)
 {
-	ImageTable *table = arg;
+	OrderRanker *ranker = arg;
 	uint32		first = *(const uint32 *) a;
 	uint32		second = *(const uint32 *) b;
 	int			order;
 
 	CHECK_FOR_INTERRUPTS();
-	order = ApplySortComparator(table->images[first].value, false, table->images[second].value,
-								false, &table->sort);
+	order = ApplySortComparator(ranker->images[first].value, false,
+								ranker->images[second].value, false, &ranker->sort);
 	return order != 0 ? order : first < second ? -1 : 1;
 }
 
 /* Rank the images; how many different values they are. */
 static uint32
-rank_images(ImageTable *table)
+rank_images(OrderRanker *ranker)
 {
-	uint32		n = table->nimages;
+	uint32		n = ranker->nimages;
 	uint32	   *sorted = palloc_extended(Max(n, 1) * sizeof(uint32), MCXT_ALLOC_HUGE);
 	uint32		rank = 0;
 
 	for (uint32 i = 0; i < n; i++)
 		sorted[i] = i;
-	prepare_sort(&table->sort, table->column->type);
-	qsort_arg(sorted, n, sizeof(uint32), compare_images, table);
+	prepare_sort(&ranker->sort, ranker->column.type);
+	qsort_arg(sorted, n, sizeof(uint32), compare_images, ranker);
 	for (uint32 i = 0; i < n; i++)
 	{
-		if (i > 0 && ApplySortComparator(table->images[sorted[i - 1]].value, false,
-										 table->images[sorted[i]].value, false,
-										 &table->sort) != 0)
+		if (i > 0 && ApplySortComparator(ranker->images[sorted[i - 1]].value, false,
+										 ranker->images[sorted[i]].value, false,
+										 &ranker->sort) != 0)
 			rank++;
-		table->images[sorted[i]].rank = rank;
+		ranker->images[sorted[i]].rank = rank;
 	}
 	return n == 0 ? 0 : rank + 1;
 }
 
-/* The image of each row's value; false where they are too many. */
-static bool
-find_images(ImageTable *table, int rows, uint32 max_distinct, uint32 *row_image)
+OrderRanker *
+order_ranker_create(const OrderColumn *column, bool copies, uint32 max_distinct)
 {
-	uint32		nslots = pg_nextpower2_32(Max(rows, 1) * 2);
+	OrderRanker *ranker = palloc0(sizeof(OrderRanker));
 
-	table->images = palloc_extended(Max(rows, 1) * sizeof(Image), MCXT_ALLOC_HUGE);
-	table->slots = palloc_extended(nslots * sizeof(uint32), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
-	table->mask = nslots - 1;
-	for (int row = 0; row < rows; row++)
+	ranker->column = *column;
+	ranker->scratch = AllocSetContextCreate(CurrentMemoryContext, "values to sort by",
+											ALLOCSET_DEFAULT_SIZES);
+	ranker->copies = copies && !column->attbyval;
+	ranker->max_distinct = max_distinct;
+	ranker->rows_capacity = FIRST_IMAGES;
+	ranker->image = palloc(FIRST_IMAGES * sizeof(uint32));
+	ranker->images_capacity = FIRST_IMAGES;
+	ranker->images = MemoryContextAlloc(ranker->scratch, FIRST_IMAGES * sizeof(Image));
+	ranker->mask = FIRST_IMAGES * 2 - 1;
+	ranker->slots = MemoryContextAllocZero(ranker->scratch, FIRST_IMAGES * 2 * sizeof(uint32));
+	return ranker;
+}
+
+void
+order_ranker_add(OrderRanker *ranker, Datum value, bool isnull)
+{
+	if (ranker->has_too_many)
+		return;
+	if (ranker->nrows == ranker->rows_capacity)
 	{
-		if (table->column->isnull[row])
-			continue;
-		row_image[row] = find_or_add_image(table, table->column->values[row]);
-		if (table->nimages > max_distinct)
-			return false;
+		ranker->rows_capacity *= 2;
+		ranker->image = repalloc_huge(ranker->image, ranker->rows_capacity * sizeof(uint32));
 	}
-	return true;
+	ranker->has_null |= isnull;
+	ranker->image[ranker->nrows++] = isnull ? NO_IMAGE : find_or_add_image(ranker, value);
+	if (ranker->nimages <= ranker->max_distinct)
+		return;
+	ranker->has_too_many = true;
+	MemoryContextReset(ranker->scratch);
 }
 
 bool
-order_rank_values(const OrderValues *column, int rows, uint32 max_distinct, OrderKey *key)
+order_ranker_finish(OrderRanker *ranker, OrderKey *key)
 {
-	uint32	   *rank = palloc_extended(Max(rows, 1) * sizeof(uint32), MCXT_ALLOC_HUGE);
-	MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext, "values to sort by",
-												  ALLOCSET_DEFAULT_SIZES);
-	MemoryContext before = MemoryContextSwitchTo(scratch);
-	ImageTable	table = {.column = column};
-	bool		found = find_images(&table, rows, max_distinct, rank);
-	bool		has_null = false;
+	bool		ranked = !ranker->has_too_many;
 
-	if (found)
+	if (ranked)
 	{
-		uint32		ndistinct = rank_images(&table);
+		MemoryContext before = MemoryContextSwitchTo(ranker->scratch);
+		uint32		ndistinct = rank_images(ranker);
 
-		for (int row = 0; row < rows; row++)
-		{
-			has_null |= column->isnull[row];
-			rank[row] = column->isnull[row] ? ndistinct : table.images[rank[row]].rank;
-		}
-		key->is_time = is_time(column->type);
-		key->ndistinct = ndistinct + (has_null ? 1 : 0);
-		key->rank = rank;
+		MemoryContextSwitchTo(before);
+		for (uint32 row = 0; row < ranker->nrows; row++)
+			ranker->image[row] = ranker->image[row] == NO_IMAGE ? ndistinct :
+				ranker->images[ranker->image[row]].rank;
+		key->is_time = is_time(ranker->column.type);
+		key->ndistinct = ndistinct + (ranker->has_null ? 1 : 0);
+		key->rank = ranker->image;
 	}
 	else
-		pfree(rank);
-	MemoryContextSwitchTo(before);
-	MemoryContextDelete(scratch);
-	return found;
+		pfree(ranker->image);
+	MemoryContextDelete(ranker->scratch);
+	pfree(ranker);
+	return ranked;
+}
+
+static int
+compare_distinct(const void *a, const void *b)
+{
+	const OrderKey *first = a;
+	const OrderKey *second = b;
+
+	if (first->ndistinct != second->ndistinct)
+		return first->ndistinct < second->ndistinct ? -1 : 1;
+	return first->attnum < second->attnum ? -1 : 1;
+}
+
+void
+order_sort_keys(OrderKey *keys, int count)
+{
+	qsort(keys, count, sizeof(OrderKey), compare_distinct);
 }
 
 /* ---- rows ---- */
@@ -236,15 +311,10 @@ typedef struct RowComparison
 	int			nkeys;
 } RowComparison;
 
-/* The first key in which rows differ, or the number of keys. */
 static inline int
 first_difference(const RowComparison *comparison, uint32 a, uint32 b)
 {
-	int			k = 0;
-
-	while (k < comparison->nkeys && comparison->keys[k].rank[a] == comparison->keys[k].rank[b])
-		k++;
-	return k;
+	return order_first_difference(comparison->keys, comparison->nkeys, a, b);
 }
 
 static int

@@ -16,15 +16,18 @@ typedef struct BlockOrder
 	AttrNumber *columns;
 } BlockOrder;
 
-/* A column's values, by row. */
-typedef struct OrderValues
+/* Sorted by default are columns with one value in so many rows, or less. */
+#define FEW_VALUES_ROWS		4
+
+/* A column to sort by. */
+typedef struct OrderColumn
 {
 	Oid			type;
 	int16		attlen;
 	bool		attbyval;
-	const Datum *values;
-	const bool *isnull;
-} OrderValues;
+} OrderColumn;
+
+typedef struct OrderRanker OrderRanker;
 
 /* The place of each row's value among the different ones. */
 typedef struct OrderKey
@@ -51,11 +54,31 @@ extern bool order_is_by_few_values(Oid type);
 extern bool order_type_is_orderable(Oid type);
 
 /*
- * Find out the ranks of values, unless there are more different ones than
- * max_distinct.  Memory is the current context's.
+ * Find out the ranks of a column's values: create, add one for each row, and
+ * finish, which frees the ranker and is false if there are more different ones
+ * than max_distinct.
+ *
+ * copies: values do not outlive order_ranker_add.  Memory is that of the
+ * context that was current at creation.
  */
-extern bool order_rank_values(const OrderValues *column, int rows, uint32 max_distinct,
-							  OrderKey *key);
+extern OrderRanker *order_ranker_create(const OrderColumn *column, bool copies,
+										uint32 max_distinct);
+extern void order_ranker_add(OrderRanker *ranker, Datum value, bool isnull);
+extern bool order_ranker_finish(OrderRanker *ranker, OrderKey *key);
+
+/* Put keys into the default order: fewest values first. */
+extern void order_sort_keys(OrderKey *keys, int count);
+
+/* The first key in which two rows differ, or the number of keys. */
+static inline int
+order_first_difference(const OrderKey *keys, int nkeys, uint32 a, uint32 b)
+{
+	int			k = 0;
+
+	while (k < nkeys && keys[k].rank[a] == keys[k].rank[b])
+		k++;
+	return k;
+}
 
 /*
  * Sort rows by keys, rows that are equal as they came.

@@ -99,6 +99,7 @@ encode_rows(const BlocksCopy *copy, const BlockEntry *old, BlockEntry *entry,
 
 	entry->rows = block_builder_rows(builder);
 	entry->raw_size = block_builder_raw_size(builder);
+	entry->samples = block_builder_samples(builder);
 	built = block_builder_finish(builder);
 	entry->payload_size = VARSIZE(built.payload) - VARHDRSZ;
 	entry->streams = block_layout_to_bytea(built.layout);

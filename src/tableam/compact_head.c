@@ -139,7 +139,7 @@ has_rows(Compaction *compaction)
  * next portion begins.
  */
 static BlockNumber
-move_rows(Compaction *compaction, BlockBuilder *builder)
+move_rows(Compaction *compaction, const TablePolicy *limits, BlockBuilder *builder)
 {
 	Relation	rel = compaction->rel;
 	AttrNumber	age_column = time_column(rel);
@@ -165,13 +165,14 @@ move_rows(Compaction *compaction, BlockBuilder *builder)
 		if (size > MAX_ROW_SIZE)
 			continue;
 		if (block_builder_rows(builder) > 0 &&
-			block_builder_memory(builder) + size > compaction_block_size())
+			block_builder_memory(builder) + size > limits->block_size)
 			break;
 		if (!delete_row(rel, &slot->tts_tid, cid))
 			continue;
 		block_builder_add(builder, slot->tts_values, slot->tts_isnull, &slot->tts_tid,
 						  HeapTupleHeaderGetRawXmin(tuple->t_data));
-		full = block_builder_rows(builder) >= compaction_block_rows();
+		full = block_builder_rows(builder) >= limits->block_rows ||
+			block_builder_samples(builder) >= limits->block_samples;
 	}
 	if (!full && TTS_EMPTY(slot))
 		page = InvalidBlockNumber;	/* the scan came to its end */
@@ -189,7 +190,7 @@ compact_head_portion(Compaction *compaction)
 		return false;
 	found = has_rows(compaction);
 	if (found)
-		compaction_reserve(compaction);
+		compaction_reserve(compaction, MAX_BLOCK_VPAGES);
 	compaction_end_step(compaction);
 	if (!found || !compaction_begin_step(compaction))
 		return false;
@@ -202,12 +203,15 @@ compact_head_portion(Compaction *compaction)
 													 COMPRESSION_LEVEL);
 
 		block_builder_set_order(builder, block_order_of_table(compaction->rel));
-		compaction->head_page = move_rows(compaction, builder);
+		compaction->head_page = move_rows(compaction, table_policy(compaction->rel), builder);
 		if (block_builder_rows(builder) > 0)
 		{
+			if (compaction->fresh_from == 0)
+				compaction->fresh_from = compaction->first_vpage + 1;
 			compaction->done.rows_compacted += block_builder_rows(builder);
-			compaction_add_block(compaction, builder);
+			compaction_add_block(compaction, builder, 0);
 		}
+		compaction_finish_blocks(compaction);
 		MemoryContextSwitchTo(before);
 		MemoryContextDelete(context);
 	}

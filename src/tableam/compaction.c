@@ -143,21 +143,21 @@ compaction_end_step(Compaction *compaction)
 }
 
 void
-compaction_reserve(Compaction *compaction)
+compaction_reserve(Compaction *compaction, int64 vpages)
 {
 	Relation	rel = compaction->rel;
 
 	if (compaction->storage.id == NO_STORAGE)
 		storage_create(rel, RelationGetRelid(rel), rel->rd_rel->reltablespace,
 					   rel->rd_rel->relfilenode, &compaction->storage);
-	if (compaction->storage.next_vpage + MAX_BLOCK_VPAGES > MAX_VPAGES)
+	if (compaction->storage.next_vpage + vpages > MAX_VPAGES)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("table \"%s\" has used up its virtual pages",
 						RelationGetRelationName(rel)),
 				 errhint("VACUUM FULL numbers them anew.")));
 	compaction->first_vpage = compaction->storage.next_vpage;
-	compaction->end_vpage = compaction->storage.next_vpage += MAX_BLOCK_VPAGES;
+	compaction->end_vpage = compaction->storage.next_vpage += vpages;
 	compaction->reserved_in = compaction->storage.id;
 	storage_update(rel, &compaction->storage);
 }
@@ -170,16 +170,7 @@ compaction_has_reserved(Compaction *compaction)
 }
 
 void
-compaction_give_back(Compaction *compaction)
-{
-	/* nobody may have reserved pages behind ours */
-	if (compaction->storage.next_vpage == compaction->end_vpage)
-		compaction->storage.next_vpage = compaction->first_vpage;
-	storage_update(compaction->rel, &compaction->storage);
-}
-
-void
-compaction_add_block(Compaction *compaction, BlockBuilder *builder)
+compaction_add_block(Compaction *compaction, BlockBuilder *builder, int level)
 {
 	Relation	rel = compaction->rel;
 	BlockEntry	entry = {0};
@@ -189,30 +180,42 @@ compaction_add_block(Compaction *compaction, BlockBuilder *builder)
 	entry.first_vpage = compaction->first_vpage;
 	entry.rows = block_builder_rows(builder);
 	entry.format = BLOCK_FORMAT;
+	entry.level = level;
 	entry.created = GetTopFullTransactionId();
 	entry.raw_size = block_builder_raw_size(builder);
+	entry.samples = block_builder_samples(builder);
 	built = block_builder_finish(builder);
 	entry.payload_size = VARSIZE(built.payload) - VARHDRSZ;
 	entry.payload = payload_save(rel, built.payload);
 	entry.streams = block_layout_to_bytea(built.layout);
 	entry.zones = built.zones;
+	Assert(entry.first_vpage + block_vpages(entry.rows) <= compaction->end_vpage);
 	directory_insert(&entry);
 	progress_count(entry.rows, 1);
-
-	/* nobody may have reserved pages behind ours, to give the rest back */
-	if (compaction->storage.next_vpage == compaction->end_vpage)
-		compaction->storage.next_vpage = entry.first_vpage + block_vpages(entry.rows);
+	compaction->first_vpage += block_vpages(entry.rows);
 	compaction->storage.blocks++;
 	compaction->storage.rows += entry.rows;
 	compaction->storage.bytes += entry.payload_size;
-	storage_update(rel, &compaction->storage);
+	compaction->has_added = true;
 
 	/* the directory row comes before the index entries that lead to it */
 	CommandCounterIncrement();
 	index_entries_insert(rel, &entry);
+}
+
+void
+compaction_finish_blocks(Compaction *compaction)
+{
+	/* nobody may have reserved pages behind ours, to give the rest back */
+	if (compaction->storage.next_vpage == compaction->end_vpage)
+		compaction->storage.next_vpage = compaction->first_vpage;
+	storage_update(compaction->rel, &compaction->storage);
+	if (!compaction->has_added)
+		return;
+	compaction->has_added = false;
 
 	/* serializable readers locked rows where these no longer are */
-	TransferPredicateLocksToHeapRelation(rel);
+	TransferPredicateLocksToHeapRelation(compaction->rel);
 	if (debug_compact_lock != 0)
 		DirectFunctionCall1(pg_advisory_xact_lock_int8, Int64GetDatum(debug_compact_lock));
 }
@@ -282,7 +285,7 @@ pyro_compact(PG_FUNCTION_ARGS)
 	tables = tables_to_compact(PG_GETARG_OID(0));
 	foreach(cell, tables)
 	{
-		Compaction	compaction = {.relid = lfirst_oid(cell)};
+		Compaction	compaction = {.relid = lfirst_oid(cell),.memory = CurrentMemoryContext};
 
 		(void) ensure_toast_relation(compaction.relid, false);
 		progress_begin(compaction.relid, "compact");

@@ -9,7 +9,10 @@
 #ifndef PYRO_COMPACTION_H
 #define PYRO_COMPACTION_H
 
+#include "nodes/pg_list.h"
 #include "storage/block.h"
+#include "utils/hsearch.h"
+#include "utils/palloc.h"
 
 #include "tableam/block_codec.h"
 #include "tableam/run_state.h"
@@ -25,14 +28,21 @@ typedef struct Compaction
 	TimestampTz before;			/* the head's rows from this time on stay; 0:
 								 * none do */
 	BlockNumber head_page;		/* where the next portion of the head begins */
-	int64		merge_from;		/* where the next merge is looked for */
 	bool		settled;		/* settling has moved payload */
+	MemoryContext memory;		/* what lives from portion to portion */
+	MemoryContext merge_context;	/* in it, while merges are on: */
+	HTAB	   *tried;			/* blocks that need not be tried again */
+	MemoryContext plan_context;
+	List	   *groups;			/* of the plan, what is still to be done */
 	WorkDone	done;			/* in all steps */
 	Relation	rel;			/* while a step is on */
 	Storage		storage;		/* valid in a step if there is one */
 	int64		first_vpage;	/* reserved for the next block */
 	int64		end_vpage;		/* behind the reserved ones */
 	int64		reserved_in;	/* the storage id in which they are */
+	bool		has_added;		/* blocks in this step */
+	int64		fresh_from;		/* the first page of blocks made from the head
+								 * so far, + 1; 0: there are none */
 	Oid			save_user;
 	int			save_context;
 	int			guc_level;
@@ -55,24 +65,26 @@ bool		compaction_begin_step(Compaction *compaction);
 void		compaction_end_step(Compaction *compaction);
 
 /*
- * Within a step: reserve virtual pages for a block.  They must be committed
- * before they are used, so that an aborted step's index entries never lead to
- * another block's rows.
+ * Within a step: reserve virtual pages for blocks, MAX_BLOCK_VPAGES for one.
+ * They must be committed before they are used, so that an aborted step's index
+ * entries never lead to another block's rows.
  */
-void		compaction_reserve(Compaction *compaction);
+void		compaction_reserve(Compaction *compaction, int64 vpages);
 
 /* Within a later step: are the reserved pages still this table's? */
 bool		compaction_has_reserved(Compaction *compaction);
 
-/* Within that step: give them all back, as there is to be no block. */
-void		compaction_give_back(Compaction *compaction);
-
 /*
  * Within that step: finish a block from what the builder has, save it, list it
- * in the directory, index it, and count it.  The rest of the reserved pages is
- * given back.
+ * in the directory with a level, and index it, on the first of the pages.
  */
-void		compaction_add_block(Compaction *compaction, BlockBuilder *builder);
+void		compaction_add_block(Compaction *compaction, BlockBuilder *builder, int level);
+
+/*
+ * Within that step, once all blocks are there, if any: count them, and give the
+ * rest of the reserved pages back.
+ */
+void		compaction_finish_blocks(Compaction *compaction);
 
 /*
  * The duties, in their order (compact_head.c, merge.c, clean.c, settle.c), a

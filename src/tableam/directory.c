@@ -28,10 +28,12 @@ enum
 	COLUMN_FIRST_VPAGE,
 	COLUMN_ROWS,
 	COLUMN_FORMAT,
+	COLUMN_LEVEL,
 	COLUMN_CREATED,
 	COLUMN_PAYLOAD,
 	COLUMN_PAYLOAD_SIZE,
 	COLUMN_RAW_SIZE,
+	COLUMN_SAMPLES,
 	COLUMN_STREAMS,
 	COLUMN_ZONES,
 	COLUMN_COUNT = COLUMN_ZONES
@@ -52,10 +54,12 @@ entry_from_tuple(HeapTuple tuple, TupleDesc desc)
 	entry->first_vpage = DatumGetInt64(values[COLUMN_FIRST_VPAGE - 1]);
 	entry->rows = DatumGetInt32(values[COLUMN_ROWS - 1]);
 	entry->format = DatumGetInt16(values[COLUMN_FORMAT - 1]);
+	entry->level = DatumGetInt16(values[COLUMN_LEVEL - 1]);
 	entry->created = DatumGetFullTransactionId(values[COLUMN_CREATED - 1]);
 	entry->payload = DatumGetObjectId(values[COLUMN_PAYLOAD - 1]);
 	entry->payload_size = DatumGetInt64(values[COLUMN_PAYLOAD_SIZE - 1]);
 	entry->raw_size = DatumGetInt64(values[COLUMN_RAW_SIZE - 1]);
+	entry->samples = DatumGetInt64(values[COLUMN_SAMPLES - 1]);
 	entry->streams = PG_DETOAST_DATUM(values[COLUMN_STREAMS - 1]);
 	entry->zones = (struct varlena *) DatumGetPointer(values[COLUMN_ZONES - 1]);
 	entry->xmin = HeapTupleHeaderGetRawXmin(tuple->t_data);
@@ -346,10 +350,12 @@ directory_insert(const BlockEntry *entry)
 	values[COLUMN_FIRST_VPAGE - 1] = Int64GetDatum(entry->first_vpage);
 	values[COLUMN_ROWS - 1] = Int32GetDatum(entry->rows);
 	values[COLUMN_FORMAT - 1] = Int16GetDatum(entry->format);
+	values[COLUMN_LEVEL - 1] = Int16GetDatum(entry->level);
 	values[COLUMN_CREATED - 1] = FullTransactionIdGetDatum(entry->created);
 	values[COLUMN_PAYLOAD - 1] = ObjectIdGetDatum(entry->payload);
 	values[COLUMN_PAYLOAD_SIZE - 1] = Int64GetDatum(entry->payload_size);
 	values[COLUMN_RAW_SIZE - 1] = Int64GetDatum(entry->raw_size);
+	values[COLUMN_SAMPLES - 1] = Int64GetDatum(entry->samples);
 	values[COLUMN_STREAMS - 1] = PointerGetDatum(entry->streams);
 	values[COLUMN_ZONES - 1] = PointerGetDatum(entry->zones);
 	own_row_insert(table, values, nulls, GetCurrentCommandId(true));

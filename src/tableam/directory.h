@@ -19,10 +19,12 @@ typedef struct BlockEntry
 	int64		first_vpage;
 	int32		rows;
 	int16		format;
+	int16		level;			/* of the merge window that made it; 0: none */
 	FullTransactionId created;	/* who moved the rows here */
 	Oid			payload;		/* the TOAST value */
 	int64		payload_size;	/* in bytes */
 	int64		raw_size;		/* of the rows before encoding */
+	int64		samples;		/* of all profiles */
 	struct varlena *streams;	/* serialised BlockLayout */
 	struct varlena *zones;		/* serialised, maybe TOASTed:
 								 * directory_zones() */

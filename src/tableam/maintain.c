@@ -131,9 +131,14 @@ compact_portion(Maintenance *maintenance)
 static DutyResult
 merge_portion(Maintenance *maintenance)
 {
+	Compaction *compaction = &maintenance->compaction;
+
 	if (!maintenance->has_begun)
-		maintenance->compaction.merge_from = 0;
-	return more_if(compact_blocks_portion(&maintenance->compaction));
+	{
+		compaction->merge_context = NULL;
+		compaction->groups = NIL;
+	}
+	return more_if(compact_blocks_portion(compaction));
 }
 
 /* ---- retention ---- */
@@ -147,9 +152,15 @@ retention_duty(Maintenance *maintenance, bool by_rules)
 
 	if (!maintenance->has_begun)
 	{
+		MemoryContext before;
+		bool		due;
+
 		compaction_begin_transaction();
-		if (!retention_begin(retention, compaction->relid, by_rules, maintenance->by_worker,
-							 &compaction->lock_failed))
+		before = MemoryContextSwitchTo(maintenance->memory);
+		due = retention_begin(retention, compaction->relid, by_rules, maintenance->by_worker,
+							  &compaction->lock_failed);
+		MemoryContextSwitchTo(before);
+		if (!due)
 			return DUTY_DONE;
 		retention->done = &compaction->done;
 	}
@@ -162,9 +173,30 @@ retention_duty(Maintenance *maintenance, bool by_rules)
 
 /* ---- duties ---- */
 
+/* An error may have left something. */
+static void
+release_memory(Maintenance *maintenance)
+{
+	if (maintenance->memory != NULL)
+		MemoryContextDelete(maintenance->memory);
+	maintenance->memory = NULL;
+}
+
+/* A worker keeps it from connection to connection. */
+static void
+begin_duty(Maintenance *maintenance)
+{
+	release_memory(maintenance);
+	maintenance->memory =
+		AllocSetContextCreate(maintenance->by_worker ? TopMemoryContext : CurrentMemoryContext,
+							  "pyro duty", ALLOCSET_SMALL_SIZES);
+	maintenance->compaction.memory = maintenance->memory;
+}
+
 void
 maintain_begin(Maintenance *maintenance, Oid relid, bool by_worker)
 {
+	release_memory(maintenance);
 	memset(maintenance, 0, sizeof(*maintenance));
 	maintenance->by_worker = by_worker;
 	maintenance->retention_at = DT_NOBEGIN;
@@ -178,6 +210,8 @@ maintain_portion(Maintenance *maintenance, Duty duty)
 	DutyResult	result = DUTY_DONE;
 
 	CHECK_FOR_INTERRUPTS();
+	if (!maintenance->has_begun)
+		begin_duty(maintenance);
 	maintenance->compaction.lock_failed = false;
 	progress_begin(maintenance->compaction.relid, duty_name(duty));
 	switch (duty)
@@ -206,10 +240,15 @@ maintain_portion(Maintenance *maintenance, Duty duty)
 		default:
 			break;
 	}
+	if (maintenance->compaction.lock_failed)
+		result = DUTY_LOCKED;
 	maintenance->has_begun = result == DUTY_MORE;
-	if (result != DUTY_MORE)
+	if (!maintenance->has_begun)
+	{
+		release_memory(maintenance);
 		progress_end();
-	return maintenance->compaction.lock_failed ? DUTY_LOCKED : result;
+	}
+	return result;
 }
 
 void
@@ -310,7 +349,7 @@ pyro_maintain(PG_FUNCTION_ARGS)
 	tables = tables_to_maintain(PG_GETARG_OID(0));
 	foreach(cell, tables)
 	{
-		Maintenance maintenance;
+		Maintenance maintenance = {0};
 
 		maintain_begin(&maintenance, lfirst_oid(cell), false);
 		for (Duty duty = 0; duty < DUTY_END; duty++)

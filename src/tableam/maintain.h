@@ -48,6 +48,7 @@ typedef struct Maintenance
 	bool		by_worker;		/* never waits for locks, and does nothing
 								 * that is not yet worth it */
 	bool		has_begun;		/* the duty that is being done */
+	MemoryContext memory;		/* what the duty keeps */
 	TimestampTz retention_at;	/* when old rows were looked for */
 	Retention	retention;
 	Compaction	compaction;		/* compaction.done: in all duties */
@@ -56,7 +57,11 @@ typedef struct Maintenance
 /* "compact", "merge", ... */
 extern const char *duty_name(Duty duty);
 
-/* Get ready for the duties of a table; it needs no transaction. */
+/*
+ * Get ready for the duties of a table; it needs no transaction.  Before the first
+ * time all of the struct is 0.  After an error has_begun is to be set to false, or
+ * the duties to be begun anew, since nobody knows how far the portion came.
+ */
 extern void maintain_begin(Maintenance *maintenance, Oid relid, bool by_worker);
 
 /*

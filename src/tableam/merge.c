@@ -1,165 +1,42 @@
 /*
  * merge.c
- *	  Rewriting blocks: several small ones into one, and those of which many
- *	  rows are marked.
+ *	  Rewriting blocks: several into few, sorted, and those of which many rows
+ *	  are marked.
  *
- * The new block's rows name the old ones as where they came from, as rows of a
+ * The new blocks' rows name the old ones as where they came from, as rows of a
  * first block name those of the head.  Index entries of the old rows stay
  * behind: they lead to virtual pages that nobody has, nor ever will.
+ *
+ * The rows of all inputs are sorted by numbers (merge_rows.c) and cut into
+ * blocks, which are made one after another.  For each the inputs that have rows
+ * of it are opened one by one, so what is in memory at a time is one block
+ * being made and one being read.
  */
 #include "postgres.h"
 
 #include "access/xact.h"
 #include "miscadmin.h"
+#include "profile/profile_type.h"
 #include "storage/lmgr.h"
 #include "utils/memutils.h"
-#include "utils/snapmgr.h"
 
-#include "block/stack_block.h"
 #include "compat.h"
-#include "tableam/block_order.h"
 #include "tableam/block_row.h"
 #include "tableam/block_tid.h"
 #include "tableam/compaction.h"
+#include "tableam/merge_plan.h"
+#include "tableam/merge_rows.h"
 #include "tableam/payload.h"
-
-/*
- * Blocks are merged when so many neighbours of about one size have gathered, or
- * when they fill a block: so each merge makes a row's block several times
- * larger, and a row is written a few times only.
- */
-#define MERGE_COUNT		4
-#define MERGE_FULL		0.75
-#define MERGE_LARGEST	(1.0 / 3)	/* what one may be of the new block */
-
-/* A block that takes so much of the limits is large enough to be left alone. */
-#define MERGE_SMALL		0.125
-#define MERGE_MEMORY	0.75	/* of the memory: the dictionary counts, too */
-
-/* A block is rewritten when so many of its rows are marked. */
-#define REWRITE_MARKED	0.25
-
-/* Bytes of samples in a builder, by those in a block; about so. */
-#define SAMPLES_UNPACKED	2.5
 
 #define COMPRESSION_LEVEL	9
 
-/* Neighbours in the directory that are to become one block. */
-typedef struct Group
-{
-	int			first;			/* index in the list */
-	int			count;
-} Group;
-
-/* ---- what to merge ---- */
-
 /*
- * About the memory that a block adds to a builder.  Of a column of profiles it
- * is that of samples, which the builder has less packed: the dictionary will
- * mostly be there already.
+ * Blocks that come out may have unfilled last pages, each one; no merge makes
+ * more blocks than this, since even a few hundred would not be worth it.
  */
-static double
-memory_to_merge(const BlockLayout *layout)
-{
-	double		size = 0;
+#define MAX_OUTPUTS			4096
 
-	for (int i = 0; i < layout->nstreams; i++)
-	{
-		const BlockStream *stream = &layout->streams[i];
-
-		if (stream->part == 0)
-			size += stream->raw;
-		else if (stream->part == STACK_KEYS || stream->part == STACK_VALUES)
-			size += (double) stream->raw * SAMPLES_UNPACKED;
-	}
-	return size;
-}
-
-/*
- * How much of a block's limits a block takes, its marked rows left out.  One
- * that had most of the memory is large enough, whatever its dictionary might
- * have in common with others.
- */
-static double
-fullness(const BlockEntry *entry, int marked)
-{
-	BlockLayout *layout = block_layout_from_bytea(entry->streams, entry->payload_size);
-	double		live = 1.0 - (double) marked / entry->rows;
-	double		result = live * Max((double) entry->rows / compaction_block_rows(),
-									memory_to_merge(layout) / compaction_block_size());
-
-	if (layout->memory >= compaction_block_size() * MERGE_MEMORY)
-		result = Max(result, MERGE_SMALL);
-	pfree(layout);
-	return result;
-}
-
-/* The number of marks on each block of a list. */
-static int *
-count_marks(const BlockList *list, const MarkSet *marks)
-{
-	int		   *counts = palloc0(Max(list->count, 1) * sizeof(int));
-	int			block = 0;
-
-	for (int i = 0; i < marks->count; i++)
-	{
-		int64		vpage = tid_vpage(&marks->marks[i].row_tid);
-
-		while (block < list->count && vpage >= list->entries[block]->first_vpage +
-			   block_vpages(list->entries[block]->rows))
-			block++;
-		if (block < list->count && vpage >= list->entries[block]->first_vpage)
-			counts[block]++;
-	}
-	return counts;
-}
-
-/* The neighbours from a block on that fit into one, if it pays to merge them. */
-static bool
-find_group(const BlockList *list, const int *marked, int first, Group *group)
-{
-	double		sum = 0,
-				largest = 0;
-	int			i;
-
-	for (i = first; i < list->count; i++)
-	{
-		double		size = fullness(list->entries[i], marked[i]);
-
-		if (size >= MERGE_SMALL || sum + size > 1)
-			break;
-		sum += size;
-		largest = Max(largest, size);
-	}
-	group->first = first;
-	group->count = i - first;
-	if (group->count >= 2 && largest <= sum * MERGE_LARGEST &&
-		(group->count >= MERGE_COUNT || sum >= MERGE_FULL))
-		return true;
-
-	/* alone, if it has lost enough rows */
-	group->count = 1;
-	return marked[first] >= REWRITE_MARKED * list->entries[first]->rows;
-}
-
-/* The next group from a virtual page on; false if there is none. */
-static bool
-next_group(Compaction *compaction, int64 from_vpage, BlockList **list, Group *group)
-{
-	MarkSet    *marks;
-	int		   *marked;
-
-	*list = directory_read(compaction->storage.id, NULL);
-	marks = marks_read_all(compaction->storage.id, NULL);
-	marked = count_marks(*list, marks);
-	for (int i = 0; i < (*list)->count; i++)
-		if ((*list)->entries[i]->first_vpage >= from_vpage &&
-			find_group(*list, marked, i, group))
-			return true;
-	return false;
-}
-
-/* ---- merging ---- */
+/* ---- inputs ---- */
 
 /*
  * Keep everybody from the block's rows, if nobody has one locked or marked; a
@@ -172,154 +49,330 @@ lock_block(Relation rel, const BlockEntry *entry)
 							   AccessExclusiveLock);
 }
 
-/* Add a block's rows that have no mark. */
-static void
-add_rows(Relation rel, const BlockEntry *entry, const MarkSet *marks, BlockBuilder *builder)
+/*
+ * Take the blocks of a group that are still there.  Those that somebody else
+ * has locked are passed over.
+ */
+static int
+take_blocks(Compaction *compaction, const MergeGroup *group, MergeInput *inputs)
 {
-	TupleTableSlot *slot = MakeSingleTupleTableSlot(RelationGetDescr(rel), &TTSOpsVirtual);
-	BlockPin   *pin = block_pin_create();
+	int			taken = 0;
 
-	block_pin_set(pin, entry);
-	for (int row = 0; row < entry->rows; row++)
+	for (int i = 0; i < group->count; i++)
 	{
+		BlockEntry *entry = directory_find(compaction->storage.id, group->first_vpages[i], NULL);
+		ItemPointerData first,
+					last;
+
 		CHECK_FOR_INTERRUPTS();
-		block_row_store_columns(pin, rel, entry, row, NULL, slot);
-		if (marks_find(marks, &slot->tts_tid) == NULL)
-			block_builder_add(builder, slot->tts_values, slot->tts_isnull, &slot->tts_tid,
-							  block_xmins(pin, rel, entry)[row]);
+		if (entry == NULL || entry->first_vpage != group->first_vpages[i] ||
+			!lock_block(compaction->rel, entry))
+			continue;
+		/* read after the lock, so that no mark can be missed */
+		set_block_row_tid(&first, entry->first_vpage, 0);
+		set_block_row_tid(&last, entry->first_vpage, entry->rows - 1);
+		inputs[taken].entry = entry;
+		inputs[taken++].marks = marks_read(compaction->storage.id, &first, &last, NULL);
 	}
-	block_pin_release(pin);
-	ExecDropSingleTupleTableSlot(slot);
+	return taken;
 }
 
 /* Take a block with its marks out of the directory. */
 static void
-drop_block(Compaction *compaction, const BlockEntry *entry, const MarkSet *marks)
+drop_block(Compaction *compaction, const MergeInput *input)
 {
+	const BlockEntry *entry = input->entry;
+
 	directory_delete(entry);
-	payload_delete(compaction->rel, entry);
-	marks_delete(marks);
+	marks_delete(input->marks);
 	compaction->storage.blocks--;
 	compaction->storage.rows -= entry->rows;
 	compaction->storage.bytes -= entry->payload_size;
 	compaction->storage.dropped_rows += entry->rows;
 }
 
-/* A block whose rows are in the builder. */
-typedef struct MergedBlock
+/* Give a block its level, without anything else. */
+static void
+set_level(BlockEntry *entry, int level)
 {
-	BlockEntry *entry;
-	MarkSet    *marks;
-} MergedBlock;
+	if (entry->level >= level)
+		return;
+	directory_delete(entry);
+	CommandCounterIncrement();
+	entry->level = level;
+	directory_insert(entry);
+}
 
-/* Does the builder have room for the block? */
-static bool
-has_room(const BlockBuilder *builder, const BlockEntry *entry)
+/* ---- outputs ---- */
+
+static int
+compare_numbers(const void *a, const void *b)
 {
-	BlockLayout *layout = block_layout_from_bytea(entry->streams, entry->payload_size);
-	double		size = block_builder_memory(builder) + memory_to_merge(layout);
+	uint32		first = *(const uint32 *) a;
+	uint32		second = *(const uint32 *) b;
 
-	pfree(layout);
-	return size <= compaction_block_size();
+	return first < second ? -1 : first > second;
+}
+
+/* Tell the builder which rows of an opened block come. */
+static void
+expect_rows(Relation rel, const BlockEntry *entry, BlockPin *pin, const uint32 *rows, int count,
+			BlockBuilder *builder)
+{
+	TupleDesc	desc = RelationGetDescr(rel);
+
+	for (int i = 0; i < desc->natts; i++)
+	{
+		Form_pg_attribute attribute = TupleDescAttr(desc, i);
+		const BlockColumn *column;
+
+		if (attribute->attisdropped || !profile_is_type(attribute->atttypid))
+			continue;
+		column = block_column(pin, rel, entry, attribute);
+		if (column != NULL && column->profiles != NULL)
+			block_builder_expect_rows(builder, attribute->attnum, column, rows, count);
+	}
 }
 
 /*
- * Take blocks into the builder as long as it has room: dictionaries may have
- * less in common than was hoped for.  Blocks that are gone, or that somebody
- * else has locked, are passed over.
+ * Add rows of a block, by number within it; how many, since the builder may be
+ * full.  It has room for one in any case.
  */
 static int
-take_blocks(Compaction *compaction, const int64 *first_vpages, int count, BlockBuilder *builder,
-			MergedBlock *merged)
+add_rows(Relation rel, const BlockEntry *entry, const uint32 *rows, int count, Size max_memory,
+		 BlockPin *pin, TupleTableSlot *slot, BlockBuilder *builder)
 {
-	int			taken = 0;
+	int			added = 0;
 
-	for (int i = 0; i < count; i++)
+	block_pin_set(pin, entry);
+	expect_rows(rel, entry, pin, rows, count, builder);
+	while (added < count &&
+		   (block_builder_rows(builder) == 0 || block_builder_memory(builder) <= max_memory))
 	{
-		BlockEntry *entry = directory_find(compaction->storage.id, first_vpages[i], NULL);
-		ItemPointerData first,
-					last;
-
-		if (entry == NULL || entry->first_vpage != first_vpages[i])
-			continue;
-		if (taken > 0 && !has_room(builder, entry))
-			break;
-		if (!lock_block(compaction->rel, entry))
-			continue;
-		/* read after the lock, so that no mark can be missed */
-		set_block_row_tid(&first, entry->first_vpage, 0);
-		set_block_row_tid(&last, entry->first_vpage, entry->rows - 1);
-		merged[taken].entry = entry;
-		merged[taken].marks = marks_read(compaction->storage.id, &first, &last, NULL);
-		add_rows(compaction->rel, entry, merged[taken].marks, builder);
-		taken++;
+		block_row_store_columns(pin, rel, entry, rows[added], NULL, slot);
+		block_builder_add(builder, slot->tts_values, slot->tts_isnull, &slot->tts_tid,
+						  block_xmins(pin, rel, entry)[rows[added]]);
+		added++;
 	}
-	return taken;
+	return added;
 }
 
-/* Merge the blocks with these first pages, as far as they are still there. */
-static void
-merge_blocks(Compaction *compaction, const int64 *first_vpages, int count)
+/*
+ * Add rows of the order to a builder, in order of inputs; how many of them
+ * there was room for.
+ */
+static uint32
+fill_builder(const MergeRows *rows, uint32 start, uint32 end, Size max_memory,
+			 BlockBuilder *builder)
 {
-	BlockBuilder *builder = block_builder_create(RelationGetDescr(compaction->rel),
+	uint32		count = end - start;
+	uint32	   *numbers = palloc_extended(count * sizeof(uint32), MCXT_ALLOC_HUGE);
+	TupleTableSlot *slot = MakeSingleTupleTableSlot(RelationGetDescr(rows->rel),
+													&TTSOpsVirtual);
+	BlockPin   *pin = block_pin_create();
+	uint32		done = 0;
+	bool		is_full = false;
+
+	memcpy(numbers, rows->row + start, count * sizeof(uint32));
+	qsort(numbers, count, sizeof(uint32), compare_numbers);
+	for (int i = 0; i < rows->ninputs && done < count && !is_full; i++)
+	{
+		const MergeInput *input = &rows->inputs[i];
+		uint32	   *of_input = numbers + done;
+		int			n = 0;
+
+		CHECK_FOR_INTERRUPTS();
+		for (; done + n < count && numbers[done + n] < input->first + input->entry->rows; n++)
+			of_input[n] -= input->first;
+		if (n > 0)
+		{
+			int			added = add_rows(rows->rel, input->entry, of_input, n,
+										 max_memory, pin, slot, builder);
+
+			is_full = added < n;
+			done += added;
+		}
+	}
+	block_pin_release(pin);
+	ExecDropSingleTupleTableSlot(slot);
+	return done;
+}
+
+static BlockBuilder *
+create_builder(const MergeRows *rows)
+{
+	BlockBuilder *builder = block_builder_create(RelationGetDescr(rows->rel),
 												 CurrentMemoryContext, COMPRESSION_LEVEL);
-	MergedBlock *merged = palloc(count * sizeof(MergedBlock));
-	int			taken;
 
-	block_builder_set_order(builder, block_order_of_table(compaction->rel));
-	taken = take_blocks(compaction, first_vpages, count, builder, merged);
-
-	/* a block alone stays where it is, unless rows are taken out of it */
-	if (taken == 0 || (taken == 1 && merged[0].marks->count == 0))
-	{
-		compaction_give_back(compaction);
-		return;
-	}
-	for (int i = 0; i < taken; i++)
-		drop_block(compaction, merged[i].entry, merged[i].marks);
-	compaction->done.blocks_merged += taken;
-	CommandCounterIncrement();
-	if (block_builder_rows(builder) > 0)
-		compaction_add_block(compaction, builder);
-	else
-		compaction_give_back(compaction);
+	block_builder_set_order(builder, &rows->order);
+	return builder;
 }
 
-/* Do a merge, unless there is none to do. */
-bool
-compact_blocks_portion(Compaction *compaction)
+/*
+ * Make one block; where the next one begins.
+ *
+ * How large dictionaries become is known only when they are there.  Where there
+ * is no room for all rows, it is known better, and fewer are taken.  The last
+ * block that there are pages for takes the rest whatever its size.
+ */
+static uint32
+make_block(Compaction *compaction, MergeRows *rows, uint32 start, bool is_last, int level)
 {
-	BlockList  *list;
-	Group		group;
-	int64		first_vpages[MAX_BLOCK_ROWS / 256];
-	int			count = 0;
-	bool		found;
+	uint32		end = is_last ? rows->nrows : merge_rows_cut(rows, start);
+	Size		max_memory = is_last ? SIZE_MAX : rows->limits->block_size;
+	BlockBuilder *builder = create_builder(rows);
+	uint32		done;
 
-	if (!compaction_begin_step(compaction))
-		return false;
-	found = compaction->storage.id != NO_STORAGE &&
-		next_group(compaction, compaction->merge_from, &list, &group);
-	if (found)
+	while ((done = fill_builder(rows, start, end, max_memory, builder)) < end - start)
 	{
-		count = Min(group.count, lengthof(first_vpages));
-		for (int i = 0; i < count; i++)
-			first_vpages[i] = list->entries[group.first + i]->first_vpage;
-		compaction->merge_from = first_vpages[count - 1] + 1;
-		compaction_reserve(compaction);
+		rows->dictionary = block_builder_memory(builder) / merge_rows_memory(rows, 0, done);
+		end = Min(merge_rows_cut(rows, start), start + Max((end - start) * 3 / 4, 1));
+		block_builder_free(builder);
+		builder = create_builder(rows);
 	}
-	compaction_end_step(compaction);
-	if (!found || !compaction_begin_step(compaction))
-		return false;
-	if (compaction_has_reserved(compaction))
+	rows->dictionary = Max(1, block_builder_memory(builder) /
+						   merge_rows_memory(rows, start, end));
+	compaction_add_block(compaction, builder, level);
+	return end;
+}
+
+static void
+make_blocks(Compaction *compaction, MergeRows *rows, int level)
+{
+	uint32		start = 0;
+
+	for (int made = 1; start < rows->nrows; made++)
 	{
-		MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "pyro merge",
+		MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "block of a merge",
 													  ALLOCSET_DEFAULT_SIZES);
 		MemoryContext before = MemoryContextSwitchTo(context);
 
-		merge_blocks(compaction, first_vpages, count);
+		start = make_block(compaction, rows, start, made == MAX_OUTPUTS, level);
 		MemoryContextSwitchTo(before);
 		MemoryContextDelete(context);
 	}
+}
+
+/* ---- the whole ---- */
+
+/* Merge the blocks of a group, as far as they are still there. */
+static void
+merge_blocks(Compaction *compaction, const MergeGroup *group)
+{
+	MergeInput *inputs = palloc(group->count * sizeof(MergeInput));
+	int			taken = take_blocks(compaction, group, inputs);
+
+	/* a block alone stays where it is, unless rows are taken out of it */
+	if (taken == 1 && inputs[0].marks->count == 0)
+		set_level(inputs[0].entry, group->level);
+	else if (taken > 0)
+	{
+		MergeRows  *rows = merge_rows_sort(compaction->rel, table_policy(compaction->rel),
+										   inputs, taken);
+
+		for (int i = 0; i < taken; i++)
+			drop_block(compaction, &inputs[i]);
+		compaction->done.blocks_merged += taken;
+		CommandCounterIncrement();
+		make_blocks(compaction, rows, group->level);
+		for (int i = 0; i < taken; i++)
+			payload_delete(compaction->rel, inputs[i].entry);
+	}
+	compaction_finish_blocks(compaction);
+}
+
+/* Give the blocks of a group their level. */
+static void
+set_levels(Compaction *compaction, const MergeGroup *group)
+{
+	for (int i = 0; i < group->count; i++)
+	{
+		BlockEntry *entry = directory_find(compaction->storage.id, group->first_vpages[i], NULL);
+
+		CHECK_FOR_INTERRUPTS();
+		if (entry != NULL && entry->first_vpage == group->first_vpages[i])
+			set_level(entry, group->level);
+	}
+}
+
+/* Do what was planned for a group, in a step of its own. */
+static bool
+work_on_group(Compaction *compaction, const MergeGroup *group)
+{
+	MemoryContext context;
+	MemoryContext before;
+
+	if (!group->only_level)
+	{
+		/* the pages must be ours before they are used */
+		if (!compaction_begin_step(compaction))
+			return false;
+		if (compaction->storage.id == group->storage_id)
+			compaction_reserve(compaction,
+							   Min(group->rows, group->vpages + MAX_OUTPUTS));
+		compaction_end_step(compaction);
+	}
+	if (!compaction_begin_step(compaction))
+		return false;
+	context = AllocSetContextCreate(CurrentMemoryContext, "pyro merge", ALLOCSET_DEFAULT_SIZES);
+	before = MemoryContextSwitchTo(context);
+	/* else the table has another file by now */
+	if (compaction->storage.id == group->storage_id)
+	{
+		if (group->only_level)
+			set_levels(compaction, group);
+		else if (compaction_has_reserved(compaction))
+			merge_blocks(compaction, group);
+	}
+	MemoryContextSwitchTo(before);
+	MemoryContextDelete(context);
 	compaction_end_step(compaction);
 	return true;
+}
+
+/* Plan what is to be merged; false if nothing is, or the table cannot be had. */
+static bool
+plan_merges(Compaction *compaction)
+{
+	MemoryContext before;
+
+	if (compaction->merge_context == NULL)
+	{
+		compaction->merge_context = AllocSetContextCreate(compaction->memory, "pyro merges",
+														  ALLOCSET_DEFAULT_SIZES);
+		before = MemoryContextSwitchTo(compaction->merge_context);
+		compaction->tried = merge_plan_start();
+		MemoryContextSwitchTo(before);
+		compaction->plan_context = AllocSetContextCreate(compaction->merge_context,
+														 "pyro plan of merges",
+														 ALLOCSET_DEFAULT_SIZES);
+	}
+	MemoryContextReset(compaction->plan_context);
+	compaction->groups = NIL;
+	if (!compaction_begin_step(compaction))
+		return false;
+	before = MemoryContextSwitchTo(compaction->plan_context);
+	if (compaction->storage.id != NO_STORAGE)
+		compaction->groups = merge_plan(compaction, compaction->tried);
+	MemoryContextSwitchTo(before);
+	compaction_end_step(compaction);
+	return compaction->groups != NIL;
+}
+
+bool
+compact_blocks_portion(Compaction *compaction)
+{
+	MergeGroup *group;
+
+	if (compaction->groups == NIL && !plan_merges(compaction))
+	{
+		if (compaction->merge_context != NULL)
+			MemoryContextDelete(compaction->merge_context);
+		compaction->merge_context = NULL;
+		return false;
+	}
+	group = linitial(compaction->groups);
+	compaction->groups = list_delete_first(compaction->groups);
+	(void) work_on_group(compaction, group);
+	return !compaction->lock_failed;
 }

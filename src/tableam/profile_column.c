@@ -45,6 +45,12 @@ profile_column_builder_create(void)
 	return builder;
 }
 
+uint64
+profile_column_builder_samples(const ProfileColumnBuilder *builder)
+{
+	return stack_builder_samples(builder->stacks);
+}
+
 Size
 profile_column_builder_size(const ProfileColumnBuilder *builder)
 {
@@ -151,6 +157,25 @@ profile_column_add(ProfileColumnBuilder *builder, Datum profile)
 	MemoryContextSwitchTo(before);
 	MemoryContextReset(builder->scratch_context);
 	return size;
+}
+
+void
+profile_column_expect(ProfileColumnBuilder *builder, ProfileColumn *source,
+					  const uint32 *indexes, uint32 count)
+{
+	MemoryContext before = MemoryContextSwitchTo(builder->scratch_context);
+	PyroError	error;
+
+	pyro_check(stack_builder_expect_rows(builder->stacks, source->stacks, indexes, count,
+										 &builder->scratch, &error), &error);
+	MemoryContextSwitchTo(before);
+	MemoryContextReset(builder->scratch_context);
+}
+
+uint32
+profile_column_samples(const ProfileColumn *column, int index)
+{
+	return stack_block_profile_samples(column->stacks, index);
 }
 
 Datum

@@ -27,6 +27,17 @@ ProfileColumnBuilder *profile_column_builder_create(void);
  */
 Size		profile_column_add(ProfileColumnBuilder *builder, Datum profile);
 
+/*
+ * Say which profiles of an opened column are going to be added, by their places
+ * among those that are not NULL, ascending, and no others of it before those of
+ * another block: so only what they use of its dictionary is taken over.
+ */
+void		profile_column_expect(ProfileColumnBuilder *builder, ProfileColumn *source,
+								  const uint32 *indexes, uint32 count);
+
+/* The samples of all profiles that were added. */
+uint64		profile_column_builder_samples(const ProfileColumnBuilder *builder);
+
 /* The bytes that the builder holds. */
 Size		profile_column_builder_size(const ProfileColumnBuilder *builder);
 
@@ -51,6 +62,9 @@ bool		profile_column_is_stored(const BlockLayout *layout, AttrNumber attnum);
 ProfileColumn *profile_column_open(Relation rel, const BlockEntry *entry,
 								   const BlockLayout *layout, AttrNumber attnum, int nvalues,
 								   MemoryContext context);
+
+/* The number of samples of a profile, by its place as above. */
+uint32		profile_column_samples(const ProfileColumn *column, int index);
 
 /*
  * A profile by its place among those that are not NULL: an expanded datum,

@@ -102,7 +102,11 @@ schedule_refresh(void)
 	hash_seq_init(&all, tasks);
 	while ((task = hash_seq_search(&all)) != NULL)
 		if (!task->listed)
+		{
+			/* lets go of the round's memory */
+			maintain_begin(&task->maintenance, task->relid, true);
 			hash_search(tasks, &task->relid, HASH_REMOVE, NULL);
+		}
 	list_free(tables);
 }
 

@@ -171,10 +171,6 @@ do_duty(TableTask *task, Duty duty, TimestampTz until)
 		ereport(ERROR,
 				(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
 				 errmsg("table \"%s\" is locked by somebody else", task_name)));
-
-	/* what retention has found to do went with the connection; it looks again */
-	if (duty == DUTY_RETENTION || duty == DUTY_RULES)
-		task->maintenance.has_begun = false;
 	return result == DUTY_MORE;
 }
 

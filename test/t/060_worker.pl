@@ -88,7 +88,7 @@ wait_for('and on has them back', $workers, 'postgres');
 query(q{
 	CREATE TABLE p (id int PRIMARY KEY, ts timestamptz NOT NULL DEFAULT now(), t text, prof profile) USING pyro;
 	CREATE PROCEDURE fill(n int) LANGUAGE sql AS $$
-		INSERT INTO p (id, t, prof) SELECT n * 10000 + i, sha512(i::text::bytea)::text,
+		INSERT INTO p SELECT n * 10000 + i, date_trunc('hour', now()) - interval '3 hours', sha512(i::text::bytea)::text,
 			profile_from_folded((SELECT string_agg('main;f' || i || ';g' || j || ' ' || i, E'\n') FROM generate_series(1, 40) j))
 			FROM generate_series(1, 3000) i $$;
 	CALL fill(0);});
@@ -135,7 +135,7 @@ query(q{
 	SELECT pyro.set_policy('large', block_rows => 500);});
 query(q{INSERT INTO large SELECT i, now(), sha512(i::text::bytea)::text || sha512((-i)::text::bytea)::text, NULL FROM generate_series(1, 400000) i});
 wait_for('a large table is begun with', 'SELECT count(*) > 0 FROM pyro.storage WHERE relid = \'large\'::regclass');
-query('INSERT INTO small (id) VALUES (1)');
+query('INSERT INTO small (id, ts) VALUES (1, now())');
 wait_for('a small one does not wait for it', q{SELECT count(*) = 0 FROM small WHERE ctid < '(2147483648,0)'});
 is(query(q{SELECT count(*) > 0 FROM large WHERE ctid < '(2147483648,0)'}), 't', 'which is not done by then');
 query('DROP TABLE large, small');
