@@ -1,5 +1,8 @@
 -- ---- what users say of tables, which a dump keeps ----
 
+-- Subscribers of all tables may copy it once, but are not told of changes: what
+-- is said of their tables is theirs to say.
+
 CREATE TABLE pyro.policy (
 	relation pg_catalog.regclass PRIMARY KEY,
 	compact_after pg_catalog.interval,
@@ -13,6 +16,7 @@ CREATE TABLE pyro.policy (
 	partition_by pg_catalog.interval
 ) USING heap;
 SELECT pg_catalog.pg_extension_config_dump('pyro.policy', '');
+ALTER TABLE pyro.policy REPLICA IDENTITY NOTHING;
 GRANT SELECT ON pyro.policy TO PUBLIC;
 COMMENT ON TABLE pyro.policy IS 'what pyro.set_policy says of tables; NULL: nothing';
 COMMENT ON COLUMN pyro.policy.relation IS 'the table; what a partitioned one has holds for its partitions';
@@ -33,6 +37,7 @@ CREATE TABLE pyro.retention_rule (
 	PRIMARY KEY (relation, selector)
 ) USING heap;
 SELECT pg_catalog.pg_extension_config_dump('pyro.retention_rule', '');
+ALTER TABLE pyro.retention_rule REPLICA IDENTITY NOTHING;
 GRANT SELECT ON pyro.retention_rule TO PUBLIC;
 COMMENT ON TABLE pyro.retention_rule IS 'rows that are kept for a shorter time than the rest of their table';
 COMMENT ON COLUMN pyro.retention_rule.relation IS 'the table; what a partitioned one has holds for its partitions, too';

@@ -478,14 +478,15 @@ BEGIN
 		CASE WHEN partition_by IS NOT NULL THEN ' PARTITION BY RANGE (ts)' ELSE storage END);
 	EXECUTE pg_catalog.concat('CREATE INDEX ON ', place, ' (ts)');
 	EXECUTE pg_catalog.concat('CREATE INDEX ON ', place, ' (service, name, ts)');
-	EXECUTE pg_catalog.concat('COMMENT ON TABLE ', place, ' IS ', pg_catalog.quote_literal(pg_catalog.concat(
-		'profiles, one a row', '; retention (nothing deletes by it yet): ' OPERATOR(pg_catalog.||) retention::pg_catalog.text)));
+	EXECUTE pg_catalog.concat('COMMENT ON TABLE ', place, ' IS ''profiles, one a row''');
 	EXECUTE pg_catalog.concat('COMMENT ON COLUMN ', place, '.ts IS ''when the profile was taken''');
 	EXECUTE pg_catalog.concat('COMMENT ON COLUMN ', place, '.tenant IS ''whose it is''');
 	EXECUTE pg_catalog.concat('COMMENT ON COLUMN ', place, '.service IS ''label service_name''');
 	EXECUTE pg_catalog.concat('COMMENT ON COLUMN ', place, '.name IS ''kind of profile: process_cpu, memory, ...''');
 	EXECUTE pg_catalog.concat('COMMENT ON COLUMN ', place, '.labels IS ''all other labels''');
 	EXECUTE pg_catalog.concat('COMMENT ON COLUMN ', place, '.profile IS ''with all its sample types''');
+	PERFORM pyro.set_policy(place::pg_catalog.regclass, compact_after => pg_catalog.make_interval(mins => 5),
+		retention => retention, partition_by => partition_by);
 	IF partition_by IS NULL THEN
 		RETURN;
 	END IF;
@@ -510,4 +511,4 @@ BEGIN
 	END LOOP;
 END $$;
 COMMENT ON PROCEDURE pyro.create_profiles_table(text, interval, interval) IS
-	'makes a table of profiles with its indexes';
+	'makes a table of profiles with its indexes and its policy';

@@ -153,9 +153,23 @@ COMMENT ON PROCEDURE pyro.drop_before(regclass, timestamptz) IS
 -- The directory says much about a table's contents, so everybody sees that of
 -- tables which they may read.
 
+CREATE FUNCTION pyro.head_oldest(t pg_catalog.regclass) RETURNS pg_catalog.timestamptz
+	LANGUAGE C STRICT STABLE PARALLEL SAFE COST 100000
+	AS 'MODULE_PATHNAME', 'pyro_head_oldest';
+COMMENT ON FUNCTION pyro.head_oldest(regclass) IS
+	'least time in the head of a table; NULL if nothing tells it, or to whom row security hides it';
+
+CREATE FUNCTION pyro.block_times(t pg_catalog.regclass, zones pg_catalog.bytea,
+	OUT oldest pg_catalog.timestamptz, OUT newest pg_catalog.timestamptz)
+	RETURNS pg_catalog.record
+	LANGUAGE C STRICT STABLE PARALLEL SAFE COST 100
+	AS 'MODULE_PATHNAME', 'pyro_block_times';
+COMMENT ON FUNCTION pyro.block_times(regclass, bytea) IS
+	'what a row of pyro.block says of the times of its rows';
+
 CREATE VIEW pyro.tables WITH (security_barrier) AS
 SELECT c.oid::pg_catalog.regclass AS relation,
-	CASE WHEN c.reltuples >= 0 THEN
+	CASE WHEN c.reltuples >= 0 AND c.relkind <> 'p' THEN
 		greatest(c.reltuples::pg_catalog.int8 - coalesce(s.rows - d.deleted_rows, 0), 0) END AS head_rows,
 	pg_catalog.pg_relation_size(c.oid) AS head_bytes,
 	coalesce(s.blocks, 0) AS blocks,
@@ -163,18 +177,30 @@ SELECT c.oid::pg_catalog.regclass AS relation,
 	coalesce(d.deleted_rows, 0) AS deleted_rows,
 	coalesce(b.raw_bytes, 0) AS raw_bytes,
 	coalesce(s.bytes, 0) AS stored_bytes,
-	pg_catalog.round(b.raw_bytes::pg_catalog.numeric / nullif(s.bytes, 0), 2) AS ratio
+	pg_catalog.round(b.raw_bytes::pg_catalog.numeric / nullif(s.bytes, 0), 2) AS ratio,
+	pyro.head_oldest(c.oid) AS head_oldest,
+	coalesce(b.samples, 0) AS samples,
+	0::pg_catalog.int8 AS archived_bytes,
+	r.last_compaction,
+	r.last_success,
+	r.last_error,
+	r.last_error_at,
+	coalesce(r.failures, 0) AS failures
 FROM pg_catalog.pg_class c
-JOIN pg_catalog.pg_am a ON a.oid = c.relam AND a.amname = 'pyro'
+LEFT JOIN pg_catalog.pg_am a ON a.oid = c.relam
+LEFT JOIN pyro.run r ON r.relid = c.oid
 LEFT JOIN pyro.storage s ON c.relpersistence = 'p'
 	AND s.reltablespace = c.reltablespace AND s.relfilenumber = c.relfilenode
-LEFT JOIN LATERAL (SELECT pg_catalog.sum(raw_size)::pg_catalog.int8 AS raw_bytes
+LEFT JOIN LATERAL (SELECT pg_catalog.sum(raw_size)::pg_catalog.int8 AS raw_bytes,
+		pg_catalog.sum(block.samples)::pg_catalog.int8 AS samples
 	FROM pyro.block WHERE block.storage_id = s.storage_id) b ON true
 LEFT JOIN LATERAL (SELECT pg_catalog.count(*) AS deleted_rows
 	FROM pyro.block_delete WHERE block_delete.storage_id = s.storage_id) d ON true
-WHERE c.relkind IN ('r', 'm') AND pg_catalog.has_table_privilege(c.oid, 'SELECT');
+WHERE (c.relkind IN ('r', 'm') AND a.amname = 'pyro' OR c.relkind = 'p' AND r.relid IS NOT NULL)
+	AND pg_catalog.has_table_privilege(c.oid, 'SELECT');
 GRANT SELECT ON pyro.tables TO PUBLIC;
-COMMENT ON VIEW pyro.tables IS 'tables with the access method pyro';
+COMMENT ON VIEW pyro.tables IS
+	'tables with the access method pyro, and partitioned ones whose partitions are made and dropped';
 COMMENT ON COLUMN pyro.tables.relation IS 'the table';
 COMMENT ON COLUMN pyro.tables.head_rows IS 'rows in the head as of the last VACUUM or ANALYZE; NULL before the first';
 COMMENT ON COLUMN pyro.tables.head_bytes IS 'size of the head, without what is in TOAST';
@@ -184,6 +210,14 @@ COMMENT ON COLUMN pyro.tables.deleted_rows IS 'rows in blocks that were deleted 
 COMMENT ON COLUMN pyro.tables.raw_bytes IS 'bytes of the rows in blocks before encoding';
 COMMENT ON COLUMN pyro.tables.stored_bytes IS 'bytes of the blocks';
 COMMENT ON COLUMN pyro.tables.ratio IS 'raw by stored bytes';
+COMMENT ON COLUMN pyro.tables.head_oldest IS 'least time of a row in the head';
+COMMENT ON COLUMN pyro.tables.samples IS 'samples of all profiles in blocks';
+COMMENT ON COLUMN pyro.tables.archived_bytes IS 'bytes of blocks in an archive; 0, as there is none yet';
+COMMENT ON COLUMN pyro.tables.last_compaction IS 'when rows were last moved into blocks';
+COMMENT ON COLUMN pyro.tables.last_success IS 'when all duties last came to their end; to a few minutes where there was nothing to do';
+COMMENT ON COLUMN pyro.tables.last_error IS 'why a duty last failed';
+COMMENT ON COLUMN pyro.tables.last_error_at IS 'when that was';
+COMMENT ON COLUMN pyro.tables.failures IS 'how often a duty failed since the last success';
 
 CREATE VIEW pyro.blocks WITH (security_barrier) AS
 SELECT c.oid::pg_catalog.regclass AS relation,
@@ -195,7 +229,12 @@ SELECT c.oid::pg_catalog.regclass AS relation,
 		) AS deleted_rows,
 	b.raw_size AS raw_bytes,
 	b.payload_size AS stored_bytes,
-	pg_catalog.round(b.raw_size::pg_catalog.numeric / nullif(b.payload_size, 0), 2) AS ratio
+	pg_catalog.round(b.raw_size::pg_catalog.numeric / nullif(b.payload_size, 0), 2) AS ratio,
+	b.level,
+	(pyro.block_times(c.oid, b.zones)).oldest AS oldest,
+	(pyro.block_times(c.oid, b.zones)).newest AS newest,
+	b.samples,
+	'local'::pg_catalog.text AS location
 FROM pg_catalog.pg_class c
 JOIN pyro.storage s ON s.reltablespace = c.reltablespace AND s.relfilenumber = c.relfilenode
 JOIN pyro.block b ON b.storage_id = s.storage_id
@@ -209,6 +248,11 @@ COMMENT ON COLUMN pyro.blocks.deleted_rows IS 'rows that were deleted or updated
 COMMENT ON COLUMN pyro.blocks.raw_bytes IS 'bytes of the rows before encoding';
 COMMENT ON COLUMN pyro.blocks.stored_bytes IS 'bytes of the block';
 COMMENT ON COLUMN pyro.blocks.ratio IS 'raw by stored bytes';
+COMMENT ON COLUMN pyro.blocks.level IS 'the merge window that made it, from 1; 0: none yet';
+COMMENT ON COLUMN pyro.blocks.oldest IS 'least time of its rows';
+COMMENT ON COLUMN pyro.blocks.newest IS 'greatest time of its rows';
+COMMENT ON COLUMN pyro.blocks.samples IS 'samples of all its profiles';
+COMMENT ON COLUMN pyro.blocks.location IS 'where its payload is: local, in the table''s TOAST relation';
 
 CREATE FUNCTION pyro.block_streams(streams pg_catalog.bytea, payload_size pg_catalog.int8,
 	OUT attnum pg_catalog.int2, OUT part pg_catalog.text, OUT encoding pg_catalog.text,

@@ -10,6 +10,8 @@
 #include "access/table.h"
 #include "access/xact.h"
 #include "mb/pg_wchar.h"
+#include "catalog/pg_class.h"
+#include "commands/defrem.h"
 #include "miscadmin.h"
 #include "storage/lmgr.h"
 #include "utils/builtins.h"
@@ -182,6 +184,20 @@ did_anything(const WorkDone *done)
 		done->blocks_dropped != 0 || done->partitions_made != 0 || done->partitions_dropped != 0;
 }
 
+static bool
+has_access_method(Oid relid)
+{
+	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+	Oid			access_method = InvalidOid;
+
+	if (HeapTupleIsValid(tuple))
+	{
+		access_method = ((Form_pg_class) GETSTRUCT(tuple))->relam;
+		ReleaseSysCache(tuple);
+	}
+	return OidIsValid(access_method) && access_method == get_am_oid("pyro", true);
+}
+
 void
 run_state_success(Oid relid, const WorkDone *done, TimestampTz retention_at)
 {
@@ -193,6 +209,13 @@ run_state_success(Oid relid, const WorkDone *done, TimestampTz retention_at)
 
 	if (table == NULL)
 		return;
+
+	/* tables that are only on the way have no duties */
+	if (!found && !did_anything(done) && !has_access_method(relid))
+	{
+		table_close(table, RowExclusiveLock);
+		return;
+	}
 
 	/* a time in the future is of a clock that was wrong */
 	if (found && state.failures == 0 && !did_anything(done) && retention_at == DT_NOBEGIN &&

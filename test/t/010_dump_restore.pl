@@ -52,7 +52,10 @@ $node->safe_psql(
 
 	-- what is said of a table comes along
 	CREATE TABLE public.stored (n int, k text) USING pyro;
-	SELECT pyro.set_policy('public.stored', order_by => '{k,n}');
+	SELECT pyro.set_policy('public.stored', order_by => '{k,n}', block_size => 100000, merge_windows => '{1 h,1 day}');
+	CREATE SCHEMA "Odd ""s";
+	CALL pyro.create_profiles_table('"Odd ""s"."Pro''f"', retention => '9 days', partition_by => '1 week');
+	SELECT pyro.set_retention('"Odd ""s"."Pro''f"', '{env="d''e\\\\v"}', '1 day');
 
 	CREATE VIEW public.tops AS SELECT file, t.* FROM public.profiles, flamegraph_top(flame) t;
 	CREATE MATERIALIZED VIEW public.drawn AS
@@ -68,13 +71,15 @@ my $content = q{
 	SELECT 'profiles', count(*), sum(total), md5(string_agg(concat(file, profile_to_pprof(profile), flame), '|' ORDER BY file)) FROM profiles
 	UNION ALL SELECT 'hard', count(*), count(profile), md5(string_agg(concat(n, profile_to_pprof(profile), flame), '|' ORDER BY n)) FROM hard
 	UNION ALL SELECT tableoid::regclass::text, count(*), sum(n), md5(string_agg(profile::text, '|' ORDER BY n)) FROM parted GROUP BY tableoid
-	UNION ALL SELECT 'policies', count(*), 0, string_agg(concat(relation, order_by), '|') FROM pyro.policy
+	UNION ALL SELECT 'policies', count(*), 0, string_agg(policy::text, '|' ORDER BY relation::text DESC) FROM pyro.policy
+	UNION ALL SELECT 'rules', count(*), 0, string_agg(retention_rule::text, '|') FROM pyro.retention_rule
 	UNION ALL SELECT 'tops', count(*), sum(self), md5(string_agg(function, '|' ORDER BY file, function COLLATE "C")) FROM tops
 	UNION ALL SELECT 'drawn', count(*), 0, md5(string_agg(concat(flame, profile), '|' ORDER BY large)) FROM drawn
 	UNION ALL SELECT 'functions', 0, profile_total(doubled('main 1')), md5((SELECT own(profile)::text FROM profiles WHERE file LIKE 'go-cpu%'))
 	ORDER BY 1};
 my $expected = $node->safe_psql('original', $content);
-like($expected, qr/^policies\|1\|0\|stored\{k,n\}$/m, 'there is a policy to dump');
+like($expected, qr/^policies\|2\|0\|\(stored,,,,"\{k,n\}",,,100000,"\{01:00:00,""1 day""\}",\)\|.*Pro'f.*,00:05:00,"9 days",,,,,,,"7 days"\)$/m, 'there are policies to dump');
+like($expected, qr/^rules\|1\|0\|.*Pro'f.*d'e.*v.*,"1 day"\)$/m, 'and a rule of retention');
 like($expected, qr/^profiles\|15\|\d/m, 'there is something to dump');
 
 my $folder = $node->basedir;

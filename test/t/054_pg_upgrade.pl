@@ -37,6 +37,8 @@ my $contents = q{
 	SELECT tableoid::regclass, count(*), sum(id) FROM whole GROUP BY tableoid ORDER BY tableoid::regclass::text;
 	SELECT relation, blocks, rows, deleted_rows, raw_bytes, stored_bytes FROM pyro.tables ORDER BY relation::text;
 	SELECT relation, block, rows, deleted_rows FROM pyro.blocks ORDER BY relation::text, block;
+	SELECT relation, retention, block_rows FROM pyro.policy ORDER BY relation::text;
+	SELECT relid::regclass, rows_compacted FROM pyro.run ORDER BY relid;
 	SELECT storage_id, relid::regclass, next_vpage, blocks, rows, bytes FROM pyro.storage ORDER BY storage_id};
 my $problems = q{SELECT relation, v FROM pyro.tables, pyro.verify(relation) v};
 
@@ -64,12 +66,14 @@ sub upgrade
 	$old->safe_psql('postgres', $_)
 	  foreach "SET pyro.block_rows = 100; CALL pyro.compact('t')",
 	  "CALL pyro.compact('part_1')",
+	  "SELECT pyro.set_policy('t', retention => '1000 years', block_rows => 7), pyro.set_policy('whole', block_rows => 8)",
 	  'ALTER TABLE t DROP gone, ADD later int DEFAULT 5',
 	  'DELETE FROM t WHERE id % 7 = 0',
 	  q{UPDATE t SET b = 'new' WHERE id % 11 = 0},
 	  q{INSERT INTO t (id, b, c) SELECT n, 'head', now() FROM generate_series(2001, 2100) n};
 	my $before = $old->safe_psql('postgres', $contents);
 	like($before, qr/t\|10\|1000\|\d\d\d\|/, "$name: there are blocks and marks");
+	like($before, qr/^t\|1000 years\|7\nwhole\|\|8$/m, "$name: there are policies");
 	is($old->safe_psql('postgres', $problems), '', "$name: they are sound");
 	$old->stop;
 

@@ -16,6 +16,8 @@ $node->safe_psql('postgres', 'CREATE EXTENSION pyro_ext');
 my $storages = 'SELECT string_agg(relid::text, \' \' ORDER BY relid) FROM pyro.storage';
 my $rest = 'SELECT (SELECT count(*) FROM pyro.storage), (SELECT count(*) FROM pyro.block), (SELECT count(*) FROM pyro.block_delete)';
 
+my $said = 'SELECT (SELECT count(*) FROM pyro.policy), (SELECT count(*) FROM pyro.retention_rule), (SELECT count(*) FROM pyro.run)';
+
 # Tables with blocks and marks; c also with an index, whose own DROP, before the
 # table's, loads the library.
 sub make
@@ -44,6 +46,14 @@ foreach my $preload ('', 'pyro_ext')
 	make(qw(a b c));
 	$node->safe_psql('postgres', 'DROP TABLE b, a, c');
 	is($node->safe_psql('postgres', $rest), '0|0|0', "$when: DROP of three");
+
+	$node->safe_psql('postgres', "CALL pyro.create_profiles_table('a', partition_by => '1 day')");
+	$node->safe_psql('postgres', "CALL pyro.create_profiles_table('b')");
+	$node->safe_psql('postgres', "SELECT pyro.set_retention(t, '{env=\"dev\"}', '1 h') FROM unnest('{a,b}'::regclass[]) t");
+	$node->safe_psql('postgres', "CALL pyro.maintain('b')");
+	is($node->safe_psql('postgres', $said), '2|2|1', "$when: something is said of tables");
+	$node->safe_psql('postgres', 'DROP TABLE a, b');
+	is($node->safe_psql('postgres', $said), '0|0|0', "$when: which goes with them");
 
 	make('a');
 	is($node->safe_psql('postgres', "BEGIN; DROP TABLE a; SELECT count(*) FROM pyro.block; ROLLBACK"), '0', "$when: a DROP that is taken back");
