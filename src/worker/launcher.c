@@ -8,6 +8,8 @@
  */
 #include "postgres.h"
 
+#include <signal.h>
+
 #include "access/heapam.h"
 #include "access/htup_details.h"
 #include "access/table.h"
@@ -308,8 +310,12 @@ look_at_workers(void)
 		count++;
 		if (database != NULL)
 			database->works = true;
-		if (!worker_enabled)
+		if (!worker_enabled && slot.state == WORKER_RUNNING)
+		{
+			/* now, not between two turns: VACUUM may take long */
 			worker_slot_ask_to_leave(i, slot.generation);
+			kill(slot.pid, SIGTERM);
+		}
 	}
 	return count;
 }

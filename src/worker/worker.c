@@ -249,7 +249,7 @@ pyro_worker_main(Datum arg)
 		if (must_leave() || is_worn_out(started))
 			break;
 	}
-	if (!ShutdownRequestPending)
+	if (!ShutdownRequestPending || worker_slot_must_leave(slot_number))
 		worker_slot_set_outcome(slot_number, outcome);
 	proc_exit(0);
 }
