@@ -106,6 +106,8 @@ static void
 report_failure(TableTask *task, const char *duty, const ErrorData *error)
 {
 	bool		first = !task->failed;
+	const char *message = error->sqlerrcode == ERRCODE_QUERY_CANCELED ?
+	"cancelled, perhaps for somebody who waits for the table" : error->message;
 
 	task->failed = true;
 	if (!is_conflict(error))
@@ -116,7 +118,7 @@ report_failure(TableTask *task, const char *duty, const ErrorData *error)
 				 error->detail ? errdetail_internal("%s", error->detail) : 0,
 				 error->context ? errcontext("%s", error->context) : 0));
 	if (first)
-		write_error(task->relid, psprintf("%s: %s", duty, error->message));
+		write_error(task->relid, psprintf("%s: %s", duty, message));
 }
 
 /* ---- steps of a round ---- */

@@ -77,6 +77,7 @@ set_option(const char *name, const char *value)
 static void
 set_options(void)
 {
+	set_option("application_name", MyBgworkerEntry->bgw_name);
 	set_option("search_path", "");
 	set_option("zero_damaged_pages", "false");
 	set_option("statement_timeout", "0");
