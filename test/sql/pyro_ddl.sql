@@ -320,4 +320,4 @@ DROP VIEW blocks, orphans;
 DROP FUNCTION fill, same;
 
 -- materialized views again
-UPDATE pg_class SET relkind = 'm', relhasrules = true WHERE relnamespace = 'pyro'::regnamespace AND relname IN ('storage', 'block', 'block_delete');
+UPDATE pg_class SET relkind = 'm', relhasrules = true WHERE relnamespace = 'pyro'::regnamespace AND relname IN ('storage', 'block', 'block_delete', 'run');

@@ -84,7 +84,7 @@ DROP TABLE p;
 
 -- Retention: no more and no less, from blocks of all kinds and from the head.
 CREATE TABLE h (LIKE t);
-CREATE FUNCTION same() RETURNS text LANGUAGE sql AS $$
+CREATE FUNCTION same_rows() RETURNS text LANGUAGE sql AS $$
 	SELECT concat((SELECT count(*) FROM t), ' rows, ', (SELECT count(*) FROM (TABLE t EXCEPT ALL TABLE h) d), ' too many, ', (SELECT count(*) FROM (TABLE h EXCEPT ALL TABLE t) d), ' too few') $$;
 SELECT pyro.set_policy('t', block_rows => 100, order_by => '{}', merge_windows => '{}');
 INSERT INTO t SELECT now() - n * interval '1 h', n FROM generate_series(1, 1000) n;
@@ -93,28 +93,28 @@ CALL pyro.compact('t');
 INSERT INTO t SELECT now() - n * interval '1 h', n FROM generate_series(1, 1000, 10) n;
 INSERT INTO h TABLE t;
 CALL pyro.maintain('t');
-SELECT same();
+SELECT same_rows();
 SELECT pyro.set_policy('t', retention => '20 days');
 CALL pyro.maintain('t'); DELETE FROM h WHERE at < now() - interval '480 h';
-SELECT same();
+SELECT same_rows();
 SELECT rows_dropped, blocks_dropped, last_retention > now() - interval '1 min' AS retention, last_compaction <= last_success AS success, failures FROM pyro.run WHERE relid = 't'::regclass;
 -- once more there is nothing
 CALL pyro.maintain('t');
-SELECT same(), (SELECT rows_dropped FROM pyro.run WHERE relid = 't'::regclass);
+SELECT same_rows(), (SELECT rows_dropped FROM pyro.run WHERE relid = 't'::regclass);
 SELECT * FROM pyro.verify('t');
 -- a longer time than there is
 SELECT pyro.set_policy('t', retention => '178000000 years');
 CALL pyro.maintain('t');
-SELECT same();
+SELECT same_rows();
 -- triggers see each row
 CREATE TABLE seen (k text);
-CREATE FUNCTION see() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN INSERT INTO public.seen VALUES (OLD.k); RETURN OLD; END';
-CREATE TRIGGER see BEFORE DELETE ON t FOR EACH ROW EXECUTE FUNCTION see();
+CREATE FUNCTION see_row() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN INSERT INTO public.seen VALUES (OLD.k); RETURN OLD; END';
+CREATE TRIGGER see BEFORE DELETE ON t FOR EACH ROW EXECUTE FUNCTION see_row();
 SELECT pyro.set_policy('t', retention => '5 days');
 CALL pyro.maintain('t'); DELETE FROM h WHERE at < now() - interval '120 h';
-SELECT same(), count(*) AS seen FROM seen;
+SELECT same_rows(), count(*) AS seen FROM seen;
 CALL pyro.maintain('t');
-SELECT same(), count(*) AS seen FROM seen;
+SELECT same_rows(), count(*) AS seen FROM seen;
 DROP TRIGGER see ON t;
 -- a column that is gone
 ALTER TABLE t RENAME at TO "At ""x""";
@@ -160,7 +160,7 @@ SELECT pyro.set_retention('t', '{}', '1 s');
 CALL pyro.maintain('t');
 CALL pyro.enforce_disk_limit();
 SET pyro.disk_limit = '1 MB';
-TABLE pyro.run;
+SELECT FROM pyro.run;
 DELETE FROM pyro.retention_rule;
 RESET ROLE;
 DROP TABLE t, ageless;
@@ -170,36 +170,36 @@ DROP ROLE regress_pyro_reader;
 CALL pyro.create_profiles_table('rules', retention => NULL);
 SELECT * FROM pyro.policy;
 SELECT pyro.clear_policy('rules', 'compact_after'), pyro.set_policy('rules', block_rows => 100, order_by => '{service}', merge_windows => '{}');
-CREATE FUNCTION fill(first int, last int) RETURNS void LANGUAGE sql AS $$
+CREATE FUNCTION fill_rules(first int, last int) RETURNS void LANGUAGE sql AS $$
 	INSERT INTO rules (ts, tenant, service, name, labels, profile) SELECT now() - n * interval '1 h' - interval '30 min', 't' || n % 2, 's' || n / 100 % 3, CASE n % 5 WHEN 0 THEN 'cpu' ELSE 'memory' END,
 		CASE WHEN n % 7 > 0 THEN jsonb_build_object('env', CASE n % 3 WHEN 0 THEN 'dev' ELSE 'prod' END) ELSE '{}' END, 'main 1' FROM generate_series(first, last) n $$;
 -- one block is of s1 alone
-SELECT fill(400, 499);
+SELECT fill_rules(400, 499);
 CALL pyro.compact('rules');
-SELECT fill(0, 999);
+SELECT fill_rules(0, 999);
 CALL pyro.compact('rules');
-SELECT fill(0, 999);
+SELECT fill_rules(0, 999);
 CREATE TABLE twin AS SELECT ts, tenant, service, name, labels FROM rules;
-CREATE FUNCTION differences() RETURNS text LANGUAGE sql AS $$
+CREATE FUNCTION rules_differ() RETURNS text LANGUAGE sql AS $$
 	SELECT concat((SELECT count(*) FROM rules), ' rows, ', (SELECT count(*) FROM (SELECT ts, tenant, service, name, labels FROM rules EXCEPT ALL TABLE twin) d), ' too many, ', (SELECT count(*) FROM (TABLE twin EXCEPT ALL SELECT ts, tenant, service, name, labels FROM rules) d), ' too few') $$;
 -- whole blocks of a service go without being read
 SELECT pyro.set_retention('rules', '{service_name="s1"}', '10 days');
 CALL pyro.maintain('rules');
 DELETE FROM twin WHERE service = 's1' AND ts < now() - interval '240 h';
-SELECT differences(), blocks_dropped > 0 AS blocks FROM pyro.run WHERE relid = 'rules'::regclass;
+SELECT rules_differ(), blocks_dropped > 0 AS blocks FROM pyro.run WHERE relid = 'rules'::regclass;
 SELECT pyro.set_retention('rules', '{service_name=~"s0|s2", env="dev"}', '5 days'), pyro.set_retention('rules', '{tenant="t1", __name__="cpu"}', '7 days'), pyro.set_retention('rules', '{env=""}', '8 days');
 CALL pyro.maintain('rules');
 DELETE FROM twin WHERE (labels ->> 'env' = 'dev' AND service IN ('s0', 's2') AND ts < now() - interval '120 h') OR (tenant = 't1' AND name = 'cpu' AND ts < now() - interval '168 h')
 	OR (NOT labels ? 'env' AND ts < now() - interval '192 h');
-SELECT differences();
+SELECT rules_differ();
 SELECT rows_dropped AS before FROM pyro.run WHERE relid = 'rules'::regclass \gset
 CALL pyro.maintain('rules');
-SELECT differences(), rows_dropped - :before AS more FROM pyro.run WHERE relid = 'rules'::regclass;
+SELECT rules_differ(), rows_dropped - :before AS more FROM pyro.run WHERE relid = 'rules'::regclass;
 SELECT * FROM pyro.verify('rules');
 SELECT pyro.set_retention('rules', '{env=""}', '2 days'), pyro.set_retention('rules', '{__profile_type__="memory:samples:count::"}', '20 days');
 CALL pyro.maintain('rules');
 DELETE FROM twin WHERE (NOT labels ? 'env' AND ts < now() - interval '48 h') OR (name = 'memory' AND ts < now() - interval '480 h');
-SELECT differences();
+SELECT rules_differ();
 SELECT * FROM pyro.retention_rule ORDER BY selector;
 SELECT pyro.set_retention('rules', '{env=""}', NULL);
 SELECT pyro.set_retention('rules', '{env=""}', NULL);
@@ -344,4 +344,4 @@ SELECT (SELECT count(*) FROM a) AS a, (SELECT count(*) FROM ageless) AS ageless;
 DROP TABLE a, b, c, ageless;
 SELECT count(*) FROM pyro.run;
 SELECT count(*) FROM pyro.policy;
-DROP FUNCTION same, see, fill, differences, junk;
+DROP FUNCTION same_rows, see_row, fill_rules, rules_differ, junk;

@@ -213,4 +213,4 @@ DROP FUNCTION same, keep;
 SELECT count(*) FROM pyro.block;
 
 -- materialized views again
-UPDATE pg_class SET relkind = 'm', relhasrules = true WHERE relnamespace = 'pyro'::regnamespace AND relname IN ('storage', 'block', 'block_delete');
+UPDATE pg_class SET relkind = 'm', relhasrules = true WHERE relnamespace = 'pyro'::regnamespace AND relname IN ('storage', 'block', 'block_delete', 'run');

@@ -141,4 +141,4 @@ SELECT count(*) FROM pyro.block JOIN pyro.storage USING (storage_id) WHERE relid
 DROP TABLE odd, large, literals, types;
 DROP DOMAIN words, word, amount;
 DROP TYPE mood;
-UPDATE pg_class SET relkind = 'm', relhasrules = true WHERE relnamespace = 'pyro'::regnamespace AND relname IN ('storage', 'block', 'block_delete');
+UPDATE pg_class SET relkind = 'm', relhasrules = true WHERE relnamespace = 'pyro'::regnamespace AND relname IN ('storage', 'block', 'block_delete', 'run');

@@ -9,7 +9,7 @@ CREATE SCHEMA asked;
 SET search_path = asked, public;
 CALL pyro.create_profiles_table('profiles');
 \d profiles
-SELECT obj_description('profiles'::regclass);
+SELECT obj_description('profiles'::regclass), retention, compact_after, partition_by FROM pyro.policy WHERE relation = 'profiles'::regclass;
 
 -- ---- pyro.matches ----
 
