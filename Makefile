@@ -21,7 +21,7 @@ SHLIB_LINK = -lzstd -ldeflate
 SQL_PARTS = $(addprefix sql/,header.sql \
 	profile.sql profile_formats.sql profile_transforms.sql \
 	flamegraph.sql flame_transforms.sql flame_formats.sql \
-	questions.sql storage.sql policies.sql)
+	questions.sql storage.sql policies.sql worker.sql)
 DATA = $(wildcard sql/$(EXTENSION)--*--*.sql)
 DATA_built = sql/$(EXTENSION)--$(EXTVERSION).sql
 

@@ -180,6 +180,27 @@ extern bool lc_collate_is_c(Oid collation);
 #define EXPLAIN_FORMAT_HEADER "commands/explain.h"
 #endif
 
+/* 17: a place of its own in an array of all backends, from 0 on */
+#if PG_VERSION_NUM >= 170000
+#define MY_BACKEND_INDEX MyProcNumber
+#else
+#define MY_BACKEND_INDEX (MyBackendId - 1)
+#endif
+
+/* 17: extensions name what they wait for */
+#if PG_VERSION_NUM >= 170000
+#define COMPAT_WAIT_EVENT(name) WaitEventExtensionNew(name)
+#else
+#define COMPAT_WAIT_EVENT(name) ((void) (name), PG_WAIT_EXTENSION)
+#endif
+
+/* 17: transactions have a timeout, which maintenance is to be free of */
+#if PG_VERSION_NUM >= 170000
+#define HAS_TRANSACTION_TIMEOUT true
+#else
+#define HAS_TRANSACTION_TIMEOUT false
+#endif
+
 /* 17: intervals may be infinite */
 #if PG_VERSION_NUM < 170000
 #define INTERVAL_NOT_FINITE(interval) ((void) (interval), false)

@@ -15,6 +15,8 @@
 #include "tableam/drop.h"
 #include "tableam/heap_forward.h"
 #include "tableam/policy.h"
+#include "tableam/progress.h"
+#include "worker/worker.h"
 
 PG_MODULE_MAGIC;
 
@@ -31,5 +33,7 @@ _PG_init(void)
 	heap_forward_init();
 	drop_init();
 	pyro_scan_init();
+	progress_init();
+	worker_init();
 	MarkGUCPrefixReserved("pyro");
 }

@@ -73,13 +73,13 @@ drop_block(OpenBlock *block)
 	MemoryContextDelete(block->context);
 }
 
-/* Drop the least recently used blocks that nobody reads while there is too much. */
+/* Drop the least recently used blocks that nobody reads while there is more than this. */
 static void
-shrink(void)
+shrink_to(Size size)
 {
 	dlist_node *node = dlist_is_empty(&blocks) ? NULL : dlist_tail_node(&blocks);
 
-	while (node != NULL && blocks_size > block_cache_size())
+	while (node != NULL && blocks_size > size)
 	{
 		OpenBlock  *block = dlist_container(OpenBlock, node, node);
 
@@ -87,6 +87,18 @@ shrink(void)
 		if (block->pins == 0)
 			drop_block(block);
 	}
+}
+
+static void
+shrink(void)
+{
+	shrink_to((Size) block_cache_size_kb * 1024);
+}
+
+void
+block_cache_clear(void)
+{
+	shrink_to(0);
 }
 
 static void

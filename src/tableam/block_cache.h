@@ -36,6 +36,9 @@ void		block_cache_init(void);
 /* How many bytes of opened blocks a session keeps. */
 Size		block_cache_size(void);
 
+/* Drop all blocks that nobody has pinned. */
+void		block_cache_clear(void);
+
 /* A pin on nothing, in the current memory context; it is not to be freed. */
 BlockPin   *block_pin_create(void);
 

@@ -31,6 +31,7 @@
 #include "tableam/index_entries.h"
 #include "tableam/payload.h"
 #include "tableam/policy.h"
+#include "tableam/progress.h"
 #include "tableam/rewrite.h"
 #include "tableam/tableam.h"
 
@@ -191,6 +192,7 @@ compaction_add_block(Compaction *compaction, BlockBuilder *builder, int level)
 	entry.zones = built.zones;
 	Assert(entry.first_vpage + block_vpages(entry.rows) <= compaction->end_vpage);
 	directory_insert(&entry);
+	progress_count(entry.rows, 1);
 	compaction->first_vpage += block_vpages(entry.rows);
 
 	/* plans that were made while there were no blocks are to be made anew */
@@ -290,13 +292,18 @@ pyro_compact(PG_FUNCTION_ARGS)
 		Compaction	compaction = {.relid = lfirst_oid(cell),.memory = CurrentMemoryContext};
 
 		(void) ensure_toast_relation(compaction.relid, false);
+		progress_begin(compaction.relid, "compact");
 		while (compact_head_portion(&compaction))
 			CHECK_FOR_INTERRUPTS();
+		progress_begin(compaction.relid, "merge");
 		while (compact_blocks_portion(&compaction))
 			CHECK_FOR_INTERRUPTS();
+		progress_begin(compaction.relid, "clean indexes");
 		clean_indexes(&compaction);
+		progress_begin(compaction.relid, "settle");
 		while (settle_portion(&compaction))
 			CHECK_FOR_INTERRUPTS();
+		progress_end();
 		compaction_begin_transaction();
 		run_state_success(compaction.relid, &compaction.done, DT_NOBEGIN);
 	}

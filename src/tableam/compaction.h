@@ -28,6 +28,7 @@ typedef struct Compaction
 	TimestampTz before;			/* the head's rows from this time on stay; 0:
 								 * none do */
 	BlockNumber head_page;		/* where the next portion of the head begins */
+	bool		settled;		/* settling has moved payload */
 	MemoryContext memory;		/* what lives from portion to portion */
 	MemoryContext merge_context;	/* in it, while merges are on: */
 	HTAB	   *tried;			/* blocks that need not be tried again */

@@ -27,6 +27,7 @@
 #include "tableam/maintain.h"
 #include "tableam/partitions.h"
 #include "tableam/policy.h"
+#include "tableam/progress.h"
 #include "tableam/rewrite.h"
 #include "tableam/storage.h"
 #include "tableam/tableam.h"
@@ -212,6 +213,7 @@ maintain_portion(Maintenance *maintenance, Duty duty)
 	if (!maintenance->has_begun)
 		begin_duty(maintenance);
 	maintenance->compaction.lock_failed = false;
+	progress_begin(maintenance->compaction.relid, duty_name(duty));
 	switch (duty)
 	{
 		case DUTY_PARTITIONS:
@@ -242,7 +244,10 @@ maintain_portion(Maintenance *maintenance, Duty duty)
 		result = DUTY_LOCKED;
 	maintenance->has_begun = result == DUTY_MORE;
 	if (!maintenance->has_begun)
+	{
 		release_memory(maintenance);
+		progress_end();
+	}
 	return result;
 }
 

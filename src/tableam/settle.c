@@ -19,6 +19,7 @@
 
 #include "tableam/compaction.h"
 #include "tableam/payload.h"
+#include "tableam/progress.h"
 
 /* Settle only if more than this part of the file is free, and some pages. */
 #define SETTLE_FREE_PART	0.25
@@ -97,8 +98,10 @@ settle_step(Compaction *compaction)
 			continue;
 		move_payload(compaction, entry, page_limit);
 		moved += entry->payload_size;
+		progress_count(entry->rows, 1);
 	}
 	CommandCounterIncrement();
+	compaction->settled |= moved > 0;
 	return moved >= SETTLE_STEP_SIZE;
 }
 
