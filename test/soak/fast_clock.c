@@ -19,7 +19,7 @@
 static long long start = 0;
 static long long speed = 0;
 
-__attribute__((constructor))
+__attribute__ ((constructor))
 static void
 read_settings(void)
 {
