@@ -154,15 +154,15 @@ COMMENT ON PROCEDURE pyro.drop_before(regclass, timestamptz) IS
 -- tables which they may read.
 
 CREATE FUNCTION pyro.head_oldest(t pg_catalog.regclass) RETURNS pg_catalog.timestamptz
-	LANGUAGE C STRICT STABLE PARALLEL SAFE COST 100000
+	LANGUAGE C STRICT STABLE PARALLEL RESTRICTED COST 100000
 	AS 'MODULE_PATHNAME', 'pyro_head_oldest';
 COMMENT ON FUNCTION pyro.head_oldest(regclass) IS
-	'least time in the head of a table; NULL if nothing tells it, or to whom row security hides it';
+	'least time in the head of a table';
 
 CREATE FUNCTION pyro.block_times(t pg_catalog.regclass, zones pg_catalog.bytea,
 	OUT oldest pg_catalog.timestamptz, OUT newest pg_catalog.timestamptz)
 	RETURNS pg_catalog.record
-	LANGUAGE C STRICT STABLE PARALLEL SAFE COST 100
+	LANGUAGE C STRICT STABLE PARALLEL RESTRICTED COST 100
 	AS 'MODULE_PATHNAME', 'pyro_block_times';
 COMMENT ON FUNCTION pyro.block_times(regclass, bytea) IS
 	'what a row of pyro.block says of the times of its rows';
@@ -200,7 +200,7 @@ WHERE (c.relkind IN ('r', 'm') AND a.amname = 'pyro' OR c.relkind = 'p' AND r.re
 	AND pg_catalog.has_table_privilege(c.oid, 'SELECT');
 GRANT SELECT ON pyro.tables TO PUBLIC;
 COMMENT ON VIEW pyro.tables IS
-	'tables with the access method pyro, and partitioned ones whose partitions are made and dropped';
+	'tables with the access method pyro, and partitioned ones with duties';
 COMMENT ON COLUMN pyro.tables.relation IS 'the table';
 COMMENT ON COLUMN pyro.tables.head_rows IS 'rows in the head as of the last VACUUM or ANALYZE; NULL before the first';
 COMMENT ON COLUMN pyro.tables.head_bytes IS 'size of the head, without what is in TOAST';

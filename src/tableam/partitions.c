@@ -494,7 +494,10 @@ partitions_portion(Compaction *compaction, bool may_drop)
 	bool		made = false;
 	Oid			old = InvalidOid;
 
-	if (!begin_step(compaction, ShareUpdateExclusiveLock))
+	/* other tables have no partitions to be locked for */
+	compaction_begin_transaction();
+	if (get_rel_relkind(compaction->relid) != RELKIND_PARTITIONED_TABLE ||
+		!begin_step(compaction, ShareUpdateExclusiveLock))
 		return false;
 	if (find_missing(compaction->rel, &missing))
 	{
