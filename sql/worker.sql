@@ -4,7 +4,7 @@ CREATE FUNCTION pyro.wake_worker() RETURNS pg_catalog.bool
 	LANGUAGE C VOLATILE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'pyro_wake_worker';
 REVOKE ALL ON FUNCTION pyro.wake_worker() FROM PUBLIC;
 COMMENT ON FUNCTION pyro.wake_worker() IS
-	'has the background worker look at all tables once this transaction commits; false if there is none';
+	'has the worker look at all tables after commit; false if there is none';
 
 CREATE FUNCTION pyro.progress_rows(OUT pid pg_catalog.int4, OUT relid pg_catalog.oid,
 	OUT duty pg_catalog.text, OUT started pg_catalog.timestamptz,
@@ -26,7 +26,7 @@ FROM pyro.progress_rows() p
 LEFT JOIN pg_catalog.pg_stat_get_activity(p.pid) a ON true;
 GRANT SELECT ON pyro.progress TO PUBLIC;
 COMMENT ON VIEW pyro.progress IS
-	'what is being done for tables, by background workers and by hand; empty unless the library is preloaded';
+	'what workers and CALLs do for tables; empty unless the library is preloaded';
 COMMENT ON COLUMN pyro.progress.pid IS 'the process, as in pg_stat_activity';
 COMMENT ON COLUMN pyro.progress.backend_type IS 'pyro worker, or client backend if done by hand';
 COMMENT ON COLUMN pyro.progress.relation IS 'the table';

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 #
 # The module exports what the server calls and nothing else: the magic block,
-# _PG_init, and each SQL function with its pg_finfo_ twin.  Each C function
+# _PG_init, the main functions of background workers, and each SQL function
+# with its pg_finfo_ twin.  Each C function
 # that the install script names must be there, and each one there be named.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -24,7 +25,7 @@ named=$(perl -0777 -ne '
 
 while read -r symbol; do
   case $symbol in
-    '' | Pg_magic_func | _PG_init | pg_finfo_*) continue ;;
+    '' | Pg_magic_func | _PG_init | pg_finfo_* | pyro_*_main) continue ;;
   esac
   if ! grep -qx "$symbol" <<<"$functions"; then
     echo "$module: exports $symbol"
