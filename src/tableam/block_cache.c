@@ -41,7 +41,7 @@ struct OpenBlock
 	TransactionId *xmins;
 };
 
-static int	block_cache_size_kb = 32 * 1024;
+static int	block_cache_size_kb = 64 * 1024;
 
 static dlist_head blocks = DLIST_STATIC_INIT(blocks);
 static Size blocks_size = 0;
@@ -53,7 +53,7 @@ block_cache_init(void)
 							"Sets how much memory a session keeps for blocks that it has opened.",
 							"Blocks that are being read are kept in any case.",
 							&block_cache_size_kb,
-							32 * 1024, 0, MAX_KILOBYTES,
+							64 * 1024, 0, MAX_KILOBYTES,
 							PGC_USERSET, GUC_UNIT_KB, NULL, NULL, NULL);
 }
 

@@ -36,7 +36,7 @@
 #include "tableam/tableam.h"
 
 static int	block_rows = 16384;
-static int	block_size_kb = 32 * 1024;
+static int	block_size_kb = 64 * 1024;
 static int	debug_compact_lock = 0;
 
 void
@@ -52,7 +52,7 @@ compaction_init(void)
 							"Sets how many bytes of rows a block takes before it is compressed.",
 							"A row that is larger gets a block of its own.",
 							&block_size_kb,
-							32 * 1024, 64, 256 * 1024,
+							64 * 1024, 64, 256 * 1024,
 							PGC_USERSET, GUC_UNIT_KB, NULL, NULL, NULL);
 	DefineCustomIntVariable("pyro.debug_compact_lock",
 							"Makes compaction take this advisory lock before each commit; 0 means none.",

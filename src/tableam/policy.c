@@ -44,7 +44,7 @@ typedef struct MergeWindows
 	int64		windows[MAX_MERGE_WINDOWS];
 } MergeWindows;
 
-static int	block_samples = 2 * 1024 * 1024;
+static int	block_samples = 4 * 1024 * 1024;
 static int	compact_after_s = 300;
 static int	disk_limit_mb = 0;
 static char *merge_windows_text = NULL;
@@ -149,7 +149,7 @@ policy_init(void)
 							"Sets how many samples of profiles a block takes.",
 							"A row that has more gets a block of its own.",
 							&block_samples,
-							2 * 1024 * 1024, 1, INT_MAX,
+							4 * 1024 * 1024, 1, INT_MAX,
 							PGC_USERSET, 0, NULL, NULL, NULL);
 	DefineCustomStringVariable("pyro.merge_windows",
 							   "Sets the times whose blocks are merged, level by level.",
