@@ -45,20 +45,47 @@ like($stdout, qr/^runtime\.tryDeferToSpanScan\|850000000\|1140000000\|9\.8$/m,
 is( $node->safe_psql('postgres', 'SELECT count(*) FROM profiles'),
 	4, 'all good profiles are stored');
 
+# what EXPLAIN says, which the README explains line by line
+like($stdout, qr/^ +Block Filter: .*\n +Columns: at, service, profile\n +Blocks: read=1 skipped=5 \(by range 5, by filter 0\)\n +Runs: read=1 skipped=1\n +Streams: \d+ decoded,/m,
+	'a scan leaves blocks out as the README shows');
+
 # what the README names must be there
-foreach my $name ($readme =~ /\b((?:profile|flamegraph)_[a-z_]+)\(/g)
+my %named = map { $_ => 1 } $readme =~ /\b((?:profile|flamegraph)_[a-z_]+)\(/g;
+foreach my $name (sort keys %named)
 {
 	is( $node->safe_psql(
 			'postgres', "SELECT count(*) > 0 FROM pg_proc WHERE proname = '$name'"),
 		't', "$name exists");
 }
-foreach my $setting ($readme =~ /^\| `(pyro\.\w+)` \| `([^`]+)`/mg)
+%named = map { $_ => 1 } $readme =~ /\bpyro\.([a-z_]+)/g;
+foreach my $name (sort keys %named)
 {
-	next unless $setting =~ /^pyro/;
-	my ($default) = $readme =~ /^\| `\Q$setting\E` \| `([^`]+)`/m;
-	is( $node->safe_psql('postgres',
-			"SELECT profile_time('a 1'::profile); SHOW $setting"),
-		"\n$default", "$setting has the default of the README");
+	is( $node->safe_psql('postgres', qq{LOAD 'pyro_ext';
+SELECT EXISTS (SELECT FROM pg_proc WHERE proname = '$name' AND pronamespace = 'pyro'::regnamespace)
+	OR EXISTS (SELECT FROM pg_class WHERE relname = '$name' AND relnamespace = 'pyro'::regnamespace)
+	OR EXISTS (SELECT FROM pg_settings WHERE name = 'pyro.$name')}),
+		't', "pyro.$name exists");
+}
+foreach my $view (qw(tables blocks block_parts progress run policy retention_rule))
+{
+	ok($named{$view}, "the README names pyro.$view");
+}
+
+# all settings, and nothing else
+my %settings = map { /^(\S+)\|(.*)\|(\S+)$/ ? ($1 => "`$2` | $3") : () } split /\n/,
+  $node->safe_psql('postgres', q{LOAD 'pyro_ext';
+SELECT name, current_setting(name), context FROM pg_settings WHERE name LIKE 'pyro.%'});
+my ($table) = $readme =~ /^## Settings\n(.*?)^## /ms;
+my %documented = $table =~ /^\| `(pyro\.\w+)` \| (`[^`]*` \| \w+) \|/mg;
+is_deeply(\%documented, \%settings, 'the README has all settings, their defaults and contexts');
+
+# each policy setting, and each column of the views
+foreach my $column (split /\n/, $node->safe_psql('postgres', q{
+SELECT attname FROM pg_attribute WHERE attrelid = 'pyro.policy'::regclass AND attnum > 1
+UNION SELECT attname FROM pg_attribute WHERE attnum > 0 AND attrelid IN ('pyro.tables'::regclass, 'pyro.blocks'::regclass,
+	'pyro.block_parts'::regclass, 'pyro.progress'::regclass)}))
+{
+	like($readme, qr/`$column`/, "the README tells of $column");
 }
 
 $node->stop;
