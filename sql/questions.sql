@@ -1,7 +1,7 @@
 -- ---- schema pyro: questions to any table of profiles ----
 
 CREATE SCHEMA pyro;
-COMMENT ON SCHEMA pyro IS 'questions to tables of profiles';
+COMMENT ON SCHEMA pyro IS 'questions to tables of profiles, and looking after tables';
 GRANT USAGE ON SCHEMA pyro TO PUBLIC;
 
 -- ---- selectors ----

@@ -81,8 +81,8 @@ void		profile_column_check(ProfileColumn *column, Relation rel, const BlockEntry
 
 /*
  * What a reader hands out in place of a profile: an expanded datum, read only,
- * that says where the profile is.  The column is opened, and the profile
- * rebuilt, when somebody flattens the datum, as whatever looks into it does.
+ * that says where the profile is.  The column is opened when somebody looks
+ * into it, and the profile rebuilt when somebody flattens the datum.
  *
  * Each reader has its own, in the current memory context.
  */

@@ -104,7 +104,8 @@ CALL pyro.compact('many');
 UPDATE pg_class SET relkind = 'r', relhasrules = false WHERE relnamespace = 'pyro'::regnamespace AND relkind = 'm';
 -- nine thousand nine hundred and ninety-nine more, which nobody opens
 INSERT INTO pyro.block
-  SELECT storage_id, first_vpage + i * 10, block.rows, format, created, payload, payload_size, raw_size, streams, zones
+  SELECT storage_id, first_vpage + i * 10, block.rows, format, level, created, payload, payload_size, raw_size,
+    samples, streams, zones
   FROM pyro.block JOIN pyro.storage USING (storage_id), generate_series(1, 9999) AS i
   WHERE relid = 'many'::regclass;
 UPDATE pyro.storage SET blocks = 10000, next_vpage = 200000 WHERE relid = 'many'::regclass;
