@@ -34,8 +34,12 @@
 
 #define COMPRESSION_LEVEL	3
 
-/* A block that takes less of the limits than this has no sums: it will be merged. */
+/*
+ * A block that takes less of the limits than this has no sums: it will be
+ * merged.  Memory is mostly that of the dictionary, which is shared then.
+ */
 #define SUMS_FULLNESS		0.125
+#define SUMS_MEMORY			0.5
 
 /* Begin heap's scan of the head at a page; NULL if there are no more pages. */
 static TableScanDesc
@@ -143,7 +147,7 @@ is_small(const BlockBuilder *builder, const TablePolicy *limits)
 {
 	return block_builder_rows(builder) < limits->block_rows * SUMS_FULLNESS &&
 		block_builder_samples(builder) < limits->block_samples * SUMS_FULLNESS &&
-		block_builder_memory(builder) < limits->block_size * SUMS_FULLNESS;
+		block_builder_memory(builder) < limits->block_size * SUMS_MEMORY;
 }
 
 /*
