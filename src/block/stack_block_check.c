@@ -156,7 +156,8 @@ check_sums(Checker *c, ByteRange bytes, size_t max_memory, const Allocator *allo
 }
 
 /*
- * Compare a block's name tree and sums with its stacks and samples.
+ * Compare a block's name tree and sums, where there are any, with its stacks and
+ * samples.
  *
  * Reads all samples; memory, at most about max_memory besides what the parts
  * claim, comes from the allocator and is not needed afterwards.  Returns false
@@ -169,5 +170,5 @@ stack_block_check(StackBlock *block, ByteRange tree, ByteRange sums, size_t max_
 	Checker		c = {.block = block,.error = error};
 
 	return check_tree(&c, tree, max_memory, allocator) &&
-		check_sums(&c, sums, max_memory, allocator);
+		(sums.size == 0 || check_sums(&c, sums, max_memory, allocator));
 }

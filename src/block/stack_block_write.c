@@ -691,8 +691,6 @@ end_runs(Finisher *f, StackSumsWriter *sums, uint32 row, uint32 *run)
 {
 	const StackRuns *runs = f->runs;
 
-	if (runs == NULL)
-		return row < f->builder->nrows || stack_sums_end_run(sums, true, f->error);
 	for (; *run < runs->nruns && runs->run_end[*run] == row; ++*run)
 		if (!stack_sums_end_run(sums, runs->ends_leading[*run], f->error))
 			return false;
@@ -706,7 +704,7 @@ write_samples(Finisher *f)
 	const ShapeList *list = &builder->shapes;
 	int64	   *key_size = stack_key_sizes(&f->sealed, f->allocator, f->error);
 	SampleRowsWriter *writer;
-	StackSumsWriter *sums;
+	StackSumsWriter *sums = NULL;
 	RowScratch	scratch;
 	uint32		run = 0;
 
@@ -716,10 +714,13 @@ write_samples(Finisher *f)
 							   list->groups, f->allocator, f->error);
 	if (writer == NULL)
 		return false;
-	sums = stack_sums_begin(f->tree.nnodes, f->sealed.nkeys, f->key_name_node, list->ngroups,
-							list->groups, f->allocator, f->error);
-	if (sums == NULL)
-		return false;
+	if (f->runs != NULL)
+	{
+		sums = stack_sums_begin(f->tree.nnodes, f->sealed.nkeys, f->key_name_node,
+								list->ngroups, list->groups, f->allocator, f->error);
+		if (sums == NULL)
+			return false;
+	}
 	for (uint32 i = 0; i < builder->nrows; i++)
 	{
 		uint32		row = ordered_row(f, i);
@@ -728,17 +729,21 @@ write_samples(Finisher *f)
 
 		allocator_poll(f->allocator, i % 64 == 0 ? 0 : 1);
 		unpack_row(f, row, list->groups[group].ntypes, &scratch);
-		if (!end_runs(f, sums, i, &run) ||
-			!sample_rows_add(writer, group, head->period, head->nsamples,
-							 scratch.keys, scratch.values, f->error) ||
-			!stack_sums_add(sums, group, head->nsamples, scratch.keys, scratch.values,
-							f->error))
+		if (!sample_rows_add(writer, group, head->period, head->nsamples,
+							 scratch.keys, scratch.values, f->error))
+			return false;
+		if (sums != NULL &&
+			(!end_runs(f, sums, i, &run) ||
+			 !stack_sums_add(sums, group, head->nsamples, scratch.keys, scratch.values,
+							 f->error)))
 			return false;
 	}
-	return end_runs(f, sums, builder->nrows, &run) &&
-		stack_sums_finish(sums, &f->parts[STACK_SUMS], f->error) &&
-		sample_rows_finish(writer, &f->parts[STACK_KEYS],
-						   &f->parts[STACK_VALUES], f->error);
+	if (sums != NULL &&
+		(!end_runs(f, sums, builder->nrows, &run) ||
+		 !stack_sums_finish(sums, &f->parts[STACK_SUMS], f->error)))
+		return false;
+	return sample_rows_finish(writer, &f->parts[STACK_KEYS],
+							  &f->parts[STACK_VALUES], f->error);
 }
 
 static bool
@@ -752,7 +757,7 @@ write_name_tree(Finisher *f)
  * Write the parts of the column.
  *
  * order: the rows in the order in which they are to be, or NULL as they came.
- * runs: of the rows in that order; NULL: they are one.
+ * runs: of the rows in that order; NULL: sums are not made, their part is empty.
  * parts: by StackPart; they are initialised here and in the builder's memory.
  * Afterwards the builder only has its dictionary.  Returns false with PYRO_LIMIT,
  * PYRO_NO_MEMORY, or PYRO_CORRUPT where rows of a damaged block were added.

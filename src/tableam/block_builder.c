@@ -54,6 +54,7 @@ struct BlockBuilder
 	int			rows;
 	uint64		raw_size;
 	const BlockOrder *order;	/* what to sort by; NULL: nothing */
+	bool		without_sums;
 	GrowingBytes prior_tids;	/* ItemPointerData of each row */
 	GrowingBytes xmins;
 	int			ncolumns;		/* without dropped ones */
@@ -310,6 +311,16 @@ void
 block_builder_set_order(BlockBuilder *builder, const BlockOrder *order)
 {
 	builder->order = order;
+}
+
+/*
+ * Make no sums of profiles: of a block that will soon be merged they cost more
+ * than they save.
+ */
+void
+block_builder_leave_out_sums(BlockBuilder *builder)
+{
+	builder->without_sums = true;
 }
 
 /*
@@ -669,7 +680,7 @@ finish_profiles(const BlockBuilder *builder, BuilderColumn *column, const uint32
 {
 	TextBuffer	parts[STACK_PART_END];
 
-	profile_column_finish(column->profiles, order, runs, parts);
+	profile_column_finish(column->profiles, order, builder->without_sums ? NULL : runs, parts);
 	for (int part = STACK_HEADS; part < STACK_PART_END; part++)
 	{
 		stream->attnum = column->attnum;

@@ -41,6 +41,7 @@ extern BlockBuilder *block_builder_create(TupleDesc desc,
 										  MemoryContext parent, int level);
 extern void block_builder_set_order(BlockBuilder *builder,
 									const BlockOrder *order);
+extern void block_builder_leave_out_sums(BlockBuilder *builder);
 extern void block_builder_add(BlockBuilder *builder, const Datum *values,
 							  const bool *isnull, ItemPointer prior_tid,
 							  TransactionId xmin);

@@ -34,6 +34,13 @@
 
 #define COMPRESSION_LEVEL	3
 
+/*
+ * A block that takes less of the limits than this has no sums: it will be
+ * merged.  Memory is mostly that of the dictionary, which is shared then.
+ */
+#define SUMS_FULLNESS		0.125
+#define SUMS_MEMORY			0.5
+
 /* Begin heap's scan of the head at a page; NULL if there are no more pages. */
 static TableScanDesc
 begin_head_scan(Relation rel, BlockNumber first_page)
@@ -134,6 +141,15 @@ has_rows(Compaction *compaction)
 	return found;
 }
 
+/* Will the block be merged, rather than be left alone? */
+static bool
+is_small(const BlockBuilder *builder, const TablePolicy *limits)
+{
+	return block_builder_rows(builder) < limits->block_rows * SUMS_FULLNESS &&
+		block_builder_samples(builder) < limits->block_samples * SUMS_FULLNESS &&
+		block_builder_memory(builder) < limits->block_size * SUMS_MEMORY;
+}
+
 /*
  * Move rows into the builder until it has enough; returns the page on which the
  * next portion begins.
@@ -201,9 +217,12 @@ compact_head_portion(Compaction *compaction)
 		MemoryContext before = MemoryContextSwitchTo(context);
 		BlockBuilder *builder = block_builder_create(RelationGetDescr(compaction->rel), context,
 													 COMPRESSION_LEVEL);
+		TablePolicy *limits = table_policy(compaction->rel);
 
 		block_builder_set_order(builder, block_order_of_table(compaction->rel));
-		compaction->head_page = move_rows(compaction, table_policy(compaction->rel), builder);
+		compaction->head_page = move_rows(compaction, limits, builder);
+		if (is_small(builder, limits))
+			block_builder_leave_out_sums(builder);
 		if (block_builder_rows(builder) > 0)
 		{
 			if (compaction->fresh_from == 0)

@@ -235,6 +235,9 @@ write_stack_blocks(const char *folder)
 		TextBuffer	parts[STACK_PART_END];
 		StackBuilder *builder;
 		uint32		nrows = 0;
+		uint32		run_end;
+		bool		ends_leading = true;
+		StackRuns	runs = {.nruns = 1,.run_end = &run_end,.ends_leading = &ends_leading};
 
 		unit_memory_init(&memory);
 		builder = stack_builder_create(&memory.allocator, &error);
@@ -255,7 +258,8 @@ write_stack_blocks(const char *folder)
 						exit(1);
 			bytes_free(&bytes);
 		}
-		if (!stack_builder_finish(builder, NULL, NULL, parts, &error))
+		run_end = nrows;
+		if (!stack_builder_finish(builder, NULL, &runs, parts, &error))
 			exit(1);
 		write_stack_block(folder, number, nrows, parts, &memory.allocator);
 		unit_memory_free(&memory);

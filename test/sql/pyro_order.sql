@@ -107,7 +107,10 @@ CREATE TABLE few (k text, p profile) USING pyro;
 INSERT INTO few VALUES (NULL, NULL);
 CALL pyro.compact('few');
 INSERT INTO few SELECT 'k' || n % 2, CASE WHEN n > 20 THEN 'main 1'::profile END FROM generate_series(1, 40) n;
+-- a block that is full has sums; small ones wait for being merged
+SET pyro.block_rows = 40;
 CALL pyro.compact('few');
+SET pyro.block_rows = 1000;
 SELECT k, count(p), min(profile_total(p)) FROM few GROUP BY k ORDER BY k;
 SELECT * FROM pyro.verify('few');
 SELECT part, raw_bytes > 0 AS stored FROM pyro.block_parts WHERE relation = 'few'::regclass AND part = 'sums';
