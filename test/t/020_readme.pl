@@ -71,6 +71,22 @@ foreach my $view (qw(tables blocks block_parts progress run policy retention_rul
 	ok($named{$view}, "the README names pyro.$view");
 }
 
+# its links lead somewhere
+my %places;
+while ($readme =~ /^#+ (.*)$/mg)
+{
+	my $place = lc $1;
+	$place =~ s/[^a-z0-9 _-]//g;
+	$place =~ tr/ /-/;
+	$places{$place} = 1;
+}
+foreach my $link ($readme =~ /\]\(([^)\s]+)\)/g)
+{
+	next if $link =~ m{^https?:};
+	my ($file, $place) = $link =~ /^([^#]*)(?:#(.*))?$/;
+	ok(($file ne '' || $places{$place}) && ($file eq '' || -e $file), "link $link");
+}
+
 # all settings, and nothing else
 my %settings = map { /^(\S+)\|(.*)\|(\S+)$/ ? ($1 => "`$2` | $3") : () } split /\n/,
   $node->safe_psql('postgres', q{LOAD 'pyro_ext';
