@@ -27,14 +27,14 @@ CREATE FUNCTION profile_send(profile) RETURNS bytea
 COMMENT ON FUNCTION profile_send(profile) IS
 	'I/O';
 
--- Stored out of line as it is: the value compresses itself, and a part of an
--- uncompressed external value can be fetched alone.
 CREATE FUNCTION profile_typanalyze(internal) RETURNS bool
 	AS 'MODULE_PATHNAME', 'profile_typanalyze'
-	LANGUAGE C STABLE STRICT PARALLEL SAFE;
+	LANGUAGE C STABLE STRICT PARALLEL RESTRICTED;
 COMMENT ON FUNCTION profile_typanalyze(internal) IS
 	'ANALYZE';
 
+-- Stored out of line as it is: the value compresses itself, and a part of an
+-- uncompressed external value can be fetched alone.
 CREATE TYPE profile (
 	INPUT = profile_in,
 	OUTPUT = profile_out,

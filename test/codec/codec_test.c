@@ -56,6 +56,9 @@ profile_is_type(Oid type)
 
 NOT_CALLED(ProfileColumnBuilder *, profile_column_builder_create, void)
 NOT_CALLED(Size, profile_column_add, ProfileColumnBuilder *builder, Datum profile)
+NOT_CALLED(void, profile_column_expect, ProfileColumnBuilder *builder, ProfileColumn *source,
+		   const uint32 *indexes, uint32 count)
+NOT_CALLED(uint64, profile_column_builder_samples, const ProfileColumnBuilder *builder)
 NOT_CALLED(Size, profile_column_builder_size, const ProfileColumnBuilder *builder)
 NOT_CALLED(void, profile_column_finish, ProfileColumnBuilder *builder, const uint32 *order,
 		   const StackRuns *runs, TextBuffer *parts)

@@ -32,7 +32,7 @@ my @tables = qw(plain parted);
 
 # what a table's files may be of what they would be if made anew; in the short
 # form a day has few rows, and the parts of fixed size count for more
-my $bound = $full ? 1.3 : 2.5;
+my $bound = $full ? 1.3 : 4;
 
 my $node = PostgreSQL::Test::Cluster->new('soak');
 $node->init;
