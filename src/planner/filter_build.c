@@ -319,9 +319,6 @@ build_needed_label(Build *build, Node *node)
 	else if (IsA(node, FuncExpr) && func_strict(((FuncExpr *) node)->funcid) &&
 			 !((FuncExpr *) node)->funcretset)
 		args = ((FuncExpr *) node)->args;
-	else if (IsA(node, ScalarArrayOpExpr) && ((ScalarArrayOpExpr *) node)->useOr &&
-			 op_strict(((ScalarArrayOpExpr *) node)->opno))
-		args = list_make1(linitial(((ScalarArrayOpExpr *) node)->args));
 	else
 		return NULL;
 	foreach(cell, args)
@@ -332,6 +329,19 @@ build_needed_label(Build *build, Node *node)
 			return needed;
 	}
 	return NULL;
+}
+
+/*
+ * What a clause needs to be true.  NULL op ANY (array) is not, but need not be
+ * NULL either: of no elements it is false.
+ */
+static FilterNode *
+build_label_for_truth(Build *build, Node *clause)
+{
+	if (IsA(clause, ScalarArrayOpExpr) && ((ScalarArrayOpExpr *) clause)->useOr &&
+		op_strict(((ScalarArrayOpExpr *) clause)->opno))
+		clause = linitial(((ScalarArrayOpExpr *) clause)->args);
+	return build_needed_label(build, clause);
 }
 
 /* labels ->> key = value, and the like. */
@@ -632,7 +642,7 @@ build_node(Build *build, Node *clause)
 		return build_boolean_test(build, (BooleanTest *) clause);
 	node = build_by_kind(build, clause);
 	if (node == NULL)
-		node = build_needed_label(build, clause);
+		node = build_label_for_truth(build, clause);
 	return node;
 }
 

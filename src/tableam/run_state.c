@@ -16,6 +16,7 @@
 #include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
+#include "utils/snapmgr.h"
 #include "utils/syscache.h"
 #include "utils/timestamp.h"
 
@@ -165,6 +166,9 @@ begin_write(Oid relid, RunState *state, ItemPointer tid, bool *found)
 static void
 replace_row(Relation table, Oid relid, const RunState *state, ItemPointer tid, bool found)
 {
+	/* errors may be TOASTed, which is not done without one */
+	PushActiveSnapshot(GetTransactionSnapshot());
+
 	/* it goes only with the table, whose DROP does not wait for us */
 	if (!found || own_row_try_delete(table, tid))
 	{
@@ -172,6 +176,7 @@ replace_row(Relation table, Oid relid, const RunState *state, ItemPointer tid, b
 			CommandCounterIncrement();
 		insert_row(table, relid, state);
 	}
+	PopActiveSnapshot();
 	table_close(table, RowExclusiveLock);
 }
 

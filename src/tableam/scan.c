@@ -347,6 +347,9 @@ next_row(PyroScan *scan, ScanDirection direction, TupleTableSlot *slot)
 			if (blocks ? next_block_row(scan, direction, slot) :
 				next_head_row(scan, direction, slot))
 				return true;
+			/* others may read for long before this scan ends */
+			if (blocks)
+				block_pin_release(scan->pin);
 		}
 		if (scan->part == (forward ? SCAN_AFTER : SCAN_BEFORE))
 			break;

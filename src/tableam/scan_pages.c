@@ -298,6 +298,8 @@ pyro_scan_bitmap_next_tuple(TableScanDesc base, TupleTableSlot *slot, bool *rech
 		if (!tbm_iterate(&base->st.rs_tbmiterator, &result))
 		{
 			release_page(scan->pages);
+			if (scan->pin != NULL)
+				block_pin_release(scan->pin);
 			ExecClearTuple(slot);
 			return false;
 		}
@@ -401,6 +403,7 @@ pyro_scan_sample_next_block(TableScanDesc base, struct SampleScanState *state)
 			number = pages->next_number < total ? pages->next_number++ : InvalidBlockNumber;
 		if (!BlockNumberIsValid(number))
 		{
+			block_pin_release(scan->pin);
 			pages->next_number = 0;
 			return false;
 		}

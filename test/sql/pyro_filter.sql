@@ -108,6 +108,11 @@ SELECT q, a.* FROM (VALUES
 	('labels ->> ''env'' IS NULL'), ('labels ->> ''block'' IS NOT NULL'), ('(labels ->> ''block'')::int > 2'), ('labels -> ''env'' = ''1.5'''), ('labels -> ''env'' = ''null'''), ('labels ->> NULL = ''x'''), ('NOT labels ? ''block'''),
 	('labels[''env''] = ''"prod"''')
 	) v (q), asked(q) a;
+-- a label that is missing is not among none, which is not unknown
+SELECT q, a.* FROM (VALUES
+	('labels ->> ''block'' = ANY (''{}'')'), ('upper(labels ->> ''block'') = ANY (''{1,2}'')'), ('(labels ->> ''block'' = ANY (''{}'')) IS NOT NULL'), ('(labels ->> ''block'' = ANY (''{}'')) IS NOT UNKNOWN'),
+	('(labels ->> ''block'' = ANY (''{}''::text[])) = (id < 0)')
+	) v (q), asked(q) a;
 
 -- Selectors: a label that is missing is empty.
 SELECT q, a.rows, a.by_range, a.by_filter FROM (VALUES

@@ -46,4 +46,36 @@ MOVE 299 IN scanned;
 SELECT statement_is_small();
 ROLLBACK;
 DROP TABLE long_scan;
+
+-- a scan of many partitions, each of which lets go of its block when it is at its end
+CREATE TABLE parts (id int, profile profile) PARTITION BY RANGE (id);
+SELECT format('CREATE TABLE part%s PARTITION OF parts FOR VALUES FROM (%s) TO (%s) USING pyro', n, n * 10, n * 10 + 10)
+FROM generate_series(0, 4) n \gexec
+INSERT INTO parts SELECT n, format('main;f%s 1', n)::profile FROM generate_series(0, 49) n;
+SELECT format('CALL pyro.compact(%L)', 'part' || n) FROM generate_series(0, 4) n \gexec
+CREATE FUNCTION blocks_in_memory() RETURNS bigint LANGUAGE sql AS $$
+	SELECT count(*) FROM pg_backend_memory_contexts WHERE name = 'pyro block' $$;
+BEGIN;
+DECLARE scanned CURSOR FOR SELECT id, profile_total(profile) FROM parts;
+MOVE 45 IN scanned;
+SELECT blocks_in_memory();
+MOVE ALL IN scanned;
+SELECT blocks_in_memory();
+ROLLBACK;
+BEGIN;
+SET LOCAL pyro.enable_blockscan = off;
+DECLARE scanned SCROLL CURSOR FOR SELECT id, profile_total(profile) FROM parts;
+MOVE 45 IN scanned;
+SELECT blocks_in_memory();
+MOVE BACKWARD 40 IN scanned;
+SELECT blocks_in_memory();
+FETCH 1 FROM scanned;
+ROLLBACK;
+BEGIN;
+DECLARE scanned CURSOR FOR SELECT id FROM parts TABLESAMPLE SYSTEM (100);
+MOVE 45 IN scanned;
+SELECT blocks_in_memory();
+ROLLBACK;
+DROP TABLE parts;
+DROP FUNCTION blocks_in_memory;
 DROP FUNCTION check_memory, statement_is_small;

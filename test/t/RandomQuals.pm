@@ -212,6 +212,7 @@ sub labels_qual
 		"($name ->> $key) COLLATE caseless = $text", "$name ->> $key IS NOT NULL", "$name ->> $key IS NULL", "$name -> $key IS NOT NULL",
 		"$name -> $key = $scalar", "$name -> $key <> $scalar", "$name -> $key \@> $scalar", "$name ->> $key LIKE '%o%'", "$name ->> $key ~ '^p'",
 		"length($name ->> $key) > 0", "coalesce($name ->> $key, '') = $text", "$name ->> $key = ANY ($texts)", "$name ->> $key <> ALL ($texts)",
+		"lower($name ->> $key) = ANY ($texts)", "($name ->> $key = ANY ($texts)) IS NOT NULL",
 		"$name\['env'] = $scalar", "($name -> $key) ? 'a'", "$name #>> ARRAY['env'] = $text", "jsonb_typeof($name) = 'array'", "$name ->> 0 = 'env'",
 		"($name ->> $key)::name = 'prod'::name", "$name ->> $key = 'prod'::name", "$name IS NULL", "$name IS NOT NULL", "$name ->> $key > $text",
 		"($name ->> $key = $text) IS NOT TRUE", "NOT ($name ? $key)", "NOT $name \@> $json");
@@ -260,13 +261,19 @@ sub leaf
 	return $makers{ $columns{$name}[2] }->($name);
 }
 
+# What is asked of a condition that may hold where it is false or NULL.
+my @verdicts = (
+	'IS NULL', 'IS NOT NULL', 'IS TRUE', 'IS NOT TRUE', 'IS FALSE', 'IS NOT FALSE', 'IS UNKNOWN', 'IS NOT UNKNOWN', '= b', '<> b', '<= b',
+	'IS DISTINCT FROM b', '= (id < 0)', "::text = 'false'", '::int = 0', 'IN (b, false)', 'IS NOT DISTINCT FROM false');
+
 # A condition.
 sub qual
 {
 	my ($depth) = @_;
-	my $kind = $depth > 0 ? rnd(8) : 0;
+	my $kind = $depth > 0 ? rnd(9) : 0;
 	return leaf() if $kind < 3;
 	return 'NOT (' . qual($depth - 1) . ')' if $kind == 3;
+	return '((' . qual($depth - 1) . ') ' . pick(@verdicts) . ')' if $kind == 8;
 	return '(' . join($kind == 4 ? ' OR ' : ' AND ', map { qual($depth - 1) } 0 .. pick(1, 1, 2)) . ')';
 }
 
