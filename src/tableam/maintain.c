@@ -318,7 +318,7 @@ maintain_tables(void)
 static List *
 tables_to_maintain(Oid relid)
 {
-	Relation	rel = policy_open_table(relid);
+	Relation	rel = policy_open_table(relid, true);
 	bool		partitioned = rel->rd_rel->relkind == RELKIND_PARTITIONED_TABLE;
 
 	table_close(rel, AccessShareLock);
