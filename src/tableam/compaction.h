@@ -29,6 +29,9 @@ typedef struct Compaction
 								 * none do */
 	BlockNumber head_page;		/* where the next portion of the head begins */
 	bool		settled;		/* settling has moved payload */
+	TimestampTz partitions_until;	/* of older partitions all were dropped,
+									 * as far as they can be */
+	ErrorData  *partition_error;	/* one could not; or NULL */
 	MemoryContext memory;		/* what lives from portion to portion */
 	MemoryContext merge_context;	/* in it, while merges are on: */
 	HTAB	   *tried;			/* blocks that need not be tried again */

@@ -25,8 +25,8 @@
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/lsyscache.h"
-#include "utils/memutils.h"
 #include "utils/snapmgr.h"
+#include "utils/syscache.h"
 #include "utils/timestamp.h"
 
 #include "compat.h"
@@ -42,6 +42,7 @@
 #include "tableam/partitions.h"
 #include "tableam/policy.h"
 #include "tableam/storage.h"
+#include "tableam/subtransaction.h"
 #include "tableam/tableam.h"
 
 /* Drop down to this part of the limit, so that it is not for each new block. */
@@ -227,18 +228,24 @@ add_blocks(Usage *usage, Relation rel, const Storage *storage)
 	return empty;
 }
 
+/* A table whose usage is being found out. */
+typedef struct TableUsage
+{
+	Usage	   *usage;
+	Oid			relid;
+} TableUsage;
+
 /* Count what lives of a table, and what of it may go. */
 static void
-add_table(Usage *usage, Oid relid)
+count_table(void *arg)
 {
-	Relation	rel;
+	Usage	   *usage = ((TableUsage *) arg)->usage;
+	Oid			relid = ((TableUsage *) arg)->relid;
+	Relation	rel = try_relation_open(relid, AccessShareLock);
 	Storage		storage;
 	int64		bytes;
 	int64		empty = 0;
 
-	if (!ConditionalLockRelationOid(relid, AccessShareLock))
-		return;
-	rel = try_relation_open(relid, NoLock);
 	if (rel == NULL)
 		return;
 	if (is_pyro_relation(rel))
@@ -254,6 +261,28 @@ add_table(Usage *usage, Oid relid)
 		usage->bytes += bytes - empty;
 	}
 	relation_close(rel, AccessShareLock);
+}
+
+/*
+ * The same; of a table that is damaged, of which its duties complain, count the
+ * files.
+ */
+static void
+add_table(Usage *usage, Oid relid)
+{
+	TableUsage	table = {.usage = usage,.relid = relid};
+	int			count = usage->count;
+
+	if (get_rel_relkind(relid) == RELKIND_PARTITIONED_TABLE ||
+		!ConditionalLockRelationOid(relid, AccessShareLock))
+		return;
+	if (subtransaction_try(count_table, &table) != NULL)
+	{
+		usage->count = count;
+		if (get_rel_relkind(relid) != '\0')
+			usage->bytes += size_of(pg_total_relation_size, relid);
+	}
+	UnlockRelationOid(relid, AccessShareLock);
 }
 
 static int
@@ -277,47 +306,116 @@ kilobytes(int64 bytes)
 	return psprintf(INT64_FORMAT " kB", bytes / 1024);
 }
 
-/* Drop blocks of one table that are in the list; what is gone or locked is passed over. */
-static int64
-drop_listed(const Candidate *candidates, const int *listed, int count, const char *why, bool nowait)
+/* Blocks of one table that are to be dropped. */
+typedef struct BlockDrop
 {
-	Oid			relid = candidates[listed[0]].relid;
-	int64	   *first_vpages = palloc(count * sizeof(int64));
-	TimestampTz oldest = DT_NOEND;
-	TimestampTz newest = DT_NOBEGIN;
+	Oid			relid;
+	bool		nowait;
+	const char *why;
+	int			count;
+	int64		first_vpages[DROP_COUNT];
+	bool		is_gone[DROP_COUNT];
+	TimestampTz oldest;
+	TimestampTz newest;
+	bool		had_lock;
+	int64		bytes;			/* dropped */
+} BlockDrop;
+
+static void
+drop_table_blocks(void *arg)
+{
+	BlockDrop  *drop = arg;
 	DroppedBlocks dropped;
 	WorkDone	done = {0};
 
+	drop->had_lock = drop_blocks(drop->relid, drop->nowait, drop->first_vpages, drop->count,
+								 &dropped, drop->is_gone);
+	if (!drop->had_lock || dropped.blocks == 0)
+		return;
+	done.rows_dropped = dropped.rows;
+	done.blocks_dropped = dropped.blocks;
+	run_state_success(drop->relid, &done, DT_NOBEGIN);
+	ereport(LOG,
+			(errmsg("dropped " INT64_FORMAT " blocks of table \"%s\" with " INT64_FORMAT " rows and %s: %s",
+					dropped.blocks, get_rel_name(drop->relid), dropped.rows,
+					kilobytes(dropped.bytes), drop->why),
+			 errdetail("The rows are from %s to %s.",
+					   pstrdup(timestamptz_to_str(drop->oldest)),
+					   pstrdup(timestamptz_to_str(drop->newest)))));
+	drop->bytes = (int64) (dropped.bytes * TOAST_OVERHEAD);
+}
+
+/* Something cannot be dropped; other things are dropped instead. */
+static void
+report_failure(Oid relid, const char *name, const ErrorData *error)
+{
+	ereport(WARNING,
+			(errcode(error->sqlerrcode),
+			 errmsg("could not drop from table \"%s\" for pyro.disk_limit: %s", name,
+					error->message),
+			 error->detail ? errdetail_internal("%s", error->detail) : 0));
+	run_state_error(relid, psprintf("disk limit: %s", error->message));
+}
+
+/*
+ * Drop blocks of one table that are in the list; what is locked is passed over.
+ * Returns how many bytes are less, also by others who came first.
+ */
+static int64
+drop_listed(const Candidate *candidates, const int *listed, int count, const char *why, bool nowait)
+{
+	BlockDrop  *drop = palloc0(sizeof(BlockDrop));
+	ErrorData  *error;
+	int64		bytes;
+
+	drop->relid = candidates[listed[0]].relid;
+	drop->nowait = nowait;
+	drop->why = why;
+	drop->count = count;
+	drop->oldest = DT_NOEND;
+	drop->newest = DT_NOBEGIN;
 	for (int i = 0; i < count; i++)
 	{
 		const Candidate *candidate = &candidates[listed[i]];
 
-		first_vpages[i] = candidate->first_vpage;
-		oldest = Min(oldest, candidate->oldest);
-		newest = Max(newest, candidate->newest);
+		drop->first_vpages[i] = candidate->first_vpage;
+		drop->oldest = Min(drop->oldest, candidate->oldest);
+		drop->newest = Max(drop->newest, candidate->newest);
 	}
 	compaction_begin_transaction();
-	if (!drop_blocks(relid, nowait, first_vpages, count, &dropped) || dropped.blocks == 0)
+	error = subtransaction_try(drop_table_blocks, drop);
+	if (error != NULL)
+	{
+		char	   *name = get_rel_name(drop->relid);
+
+		report_failure(drop->relid, name ? name : "", error);
 		return 0;
-	done.rows_dropped = dropped.rows;
-	done.blocks_dropped = dropped.blocks;
-	run_state_success(relid, &done, DT_NOBEGIN);
-	ereport(LOG,
-			(errmsg("dropped " INT64_FORMAT " blocks of table \"%s\" with " INT64_FORMAT " rows and %s: %s",
-					dropped.blocks, get_rel_name(relid), dropped.rows, kilobytes(dropped.bytes), why),
-			 errdetail("The rows are from %s to %s.",
-					   pstrdup(timestamptz_to_str(oldest)), pstrdup(timestamptz_to_str(newest)))));
-	return (int64) (dropped.bytes * TOAST_OVERHEAD);
+	}
+	bytes = drop->bytes;
+	for (int i = 0; i < count && drop->had_lock; i++)
+		if (drop->is_gone[i])
+			bytes += candidates[listed[i]].bytes;
+	pfree(drop);
+	return bytes;
 }
 
 static int64
 drop_partition(const Candidate *candidate, const char *why, bool nowait)
 {
 	Compaction	compaction = {.relid = candidate->parent,.nowait = nowait};
+	ErrorData  *error;
 
-	if (!partition_drop(&compaction, candidate->relid, why))
+	if (partition_drop(&compaction, candidate->relid, false, why, &error))
+		run_state_success(candidate->parent, &compaction.done, DT_NOBEGIN);
+	else if (error != NULL)
+	{
+		char	   *name = get_rel_name(candidate->parent);
+
+		report_failure(candidate->parent, name ? name : "", error);
 		return 0;
-	run_state_success(candidate->parent, &compaction.done, DT_NOBEGIN);
+	}
+	else if (SearchSysCacheExists1(RELOID, ObjectIdGetDatum(candidate->relid)))
+		return 0;				/* else somebody else has dropped it */
 	return candidate->bytes;
 }
 

@@ -25,7 +25,7 @@ tables_and_column(Oid relid, const char **column)
 	Relation	rel = table_open(relid, AccessShareLock);
 	bool		partitioned = rel->rd_rel->relkind == RELKIND_PARTITIONED_TABLE;
 
-	check_may_maintain(rel);
+	check_is_owner(rel);
 	if (!partitioned && !is_pyro_relation(rel))
 		ereport(ERROR,
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),

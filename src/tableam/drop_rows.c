@@ -424,7 +424,10 @@ judge_block(const DropStep *step, const BlockEntry *entry)
 			return BLOCK_STAYS;
 		all_go &= all_have;
 	}
-	all_go &= has_range && DatumGetTimestampTz(age.max) < drop->before;
+
+	/* the ts of a selector may be NULL, and such rows have no age */
+	all_go &= has_range && (age.flags & BLOCK_ZONE_HAS_NULLS) == 0 &&
+		DatumGetTimestampTz(age.max) < drop->before;
 	if ((!all_go || step->must_delete) && has_range && entry->first_vpage < drop->done_vpage &&
 		DatumGetTimestampTz(age.max) < drop->done_before)
 		return BLOCK_STAYS;
@@ -535,13 +538,15 @@ drop_rows_portion(RowDrop *drop)
 }
 
 bool
-drop_blocks(Oid relid, bool nowait, const int64 *first_vpages, int count, DroppedBlocks *dropped)
+drop_blocks(Oid relid, bool nowait, const int64 *first_vpages, int count, DroppedBlocks *dropped,
+			bool *is_gone)
 {
 	RowDrop		drop = {0};
 	DropStep	step = {.drop = &drop,.condition = "true"};
 	bool		lock_failed;
 
 	memset(dropped, 0, sizeof(*dropped));
+	memset(is_gone, true, count * sizeof(bool));
 	if (!begin_step(&step, relid, nowait, &lock_failed))
 		return !lock_failed;
 	memset(step.is_null, true, sizeof(step.is_null));
@@ -550,7 +555,8 @@ drop_blocks(Oid relid, bool nowait, const int64 *first_vpages, int count, Droppe
 		BlockEntry *entry = directory_find(step.storage.id, first_vpages[i], NULL);
 
 		CHECK_FOR_INTERRUPTS();
-		if (entry == NULL || entry->first_vpage != first_vpages[i])
+		is_gone[i] = entry == NULL || entry->first_vpage != first_vpages[i];
+		if (is_gone[i])
 			continue;
 		if (step.must_delete)
 			delete_in_block(&step, entry);

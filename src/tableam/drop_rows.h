@@ -63,10 +63,10 @@ extern bool drop_rows_portion(RowDrop *drop);
 /*
  * Drop the blocks with these first pages, as far as they are still there and
  * nobody has locked rows of them; false if the table's lock cannot be had
- * without waiting and we do not wait.
+ * without waiting and we do not wait.  is_gone: which were not there any more.
  */
 extern bool drop_blocks(Oid relid, bool nowait, const int64 *first_vpages, int count,
-						DroppedBlocks *dropped);
+						DroppedBlocks *dropped, bool *is_gone);
 
 /* Would somebody miss a DELETE of each row? */
 extern bool must_delete_rows(Relation rel);

@@ -217,6 +217,11 @@ maintain_portion(Maintenance *maintenance, Duty duty)
 	switch (duty)
 	{
 		case DUTY_PARTITIONS:
+			if (!maintenance->has_begun)
+			{
+				maintenance->compaction.partitions_until = DT_NOBEGIN;
+				maintenance->compaction.partition_error = NULL;
+			}
 			result = more_if(partitions_portion(&maintenance->compaction,
 												!maintenance->by_worker ||
 												retention_trusts_clock()));
@@ -313,7 +318,7 @@ maintain_tables(void)
 static List *
 tables_to_maintain(Oid relid)
 {
-	Relation	rel = policy_open_table(relid);
+	Relation	rel = policy_open_table(relid, true);
 	bool		partitioned = rel->rd_rel->relkind == RELKIND_PARTITIONED_TABLE;
 
 	table_close(rel, AccessShareLock);

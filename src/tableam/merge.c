@@ -32,8 +32,10 @@
 #define COMPRESSION_LEVEL	9
 
 /*
- * Blocks that come out may have unfilled last pages, each one; no merge makes
- * more blocks than this, since even a few hundred would not be worth it.
+ * Blocks that come out may have unfilled last pages, each one.  No merge makes
+ * many more blocks than this, since even a few hundred would not be worth it:
+ * where the limits are so much smaller than they were that it would, blocks
+ * are larger.
  */
 #define MAX_OUTPUTS			4096
 
@@ -213,24 +215,42 @@ create_builder(const MergeRows *rows)
 }
 
 /*
+ * Where the block ends that begins at a place, and the memory that it may take.
+ * If there are no outputs left it takes as many rows as a block can have.
+ */
+static uint32
+cut_block(const MergeRows *rows, uint32 start, int outputs_left, Size *max_memory)
+{
+	double		part;
+
+	*max_memory = SIZE_MAX;
+	if (outputs_left <= 0)
+		return Min(rows->nrows, start + MAX_BLOCK_ROWS);
+	part = Max(1, merge_rows_fullness(rows, start, rows->nrows) / outputs_left);
+	*max_memory = (Size) Min(rows->limits->block_size * part, (double) (SIZE_MAX / 2));
+	return Min(merge_rows_cut(rows, start, part), start + MAX_BLOCK_ROWS);
+}
+
+/*
  * Make one block; where the next one begins.
  *
  * How large dictionaries become is known only when they are there.  Where there
- * is no room for all rows, it is known better, and fewer are taken.  The last
- * block that there are pages for takes the rest whatever its size.
+ * is no room for all rows, it is known better, and fewer are taken.
  */
 static uint32
-make_block(Compaction *compaction, MergeRows *rows, uint32 start, bool is_last, int level)
+make_block(Compaction *compaction, MergeRows *rows, uint32 start, int outputs_left, int level)
 {
-	uint32		end = is_last ? rows->nrows : merge_rows_cut(rows, start);
-	Size		max_memory = is_last ? SIZE_MAX : rows->limits->block_size;
+	Size		max_memory;
+	uint32		end = cut_block(rows, start, outputs_left, &max_memory);
 	BlockBuilder *builder = create_builder(rows);
 	uint32		expected = 0;
 
 	while (fill_builder(rows, start, end, max_memory, builder, &expected) < end - start)
 	{
+		uint32		fewer = start + Max((end - start) * 3 / 4, 1);
+
 		rows->dictionary = block_builder_memory(builder) / merge_rows_memory(rows, 0, expected);
-		end = Min(merge_rows_cut(rows, start), start + Max((end - start) * 3 / 4, 1));
+		end = Min(cut_block(rows, start, outputs_left, &max_memory), fewer);
 		block_builder_free(builder);
 		builder = create_builder(rows);
 	}
@@ -245,13 +265,13 @@ make_blocks(Compaction *compaction, MergeRows *rows, int level)
 {
 	uint32		start = 0;
 
-	for (int made = 1; start < rows->nrows; made++)
+	for (int made = 0; start < rows->nrows; made++)
 	{
 		MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "block of a merge",
 													  ALLOCSET_DEFAULT_SIZES);
 		MemoryContext before = MemoryContextSwitchTo(context);
 
-		start = make_block(compaction, rows, start, made == MAX_OUTPUTS, level);
+		start = make_block(compaction, rows, start, MAX_OUTPUTS - made, level);
 		MemoryContextSwitchTo(before);
 		MemoryContextDelete(context);
 	}
@@ -313,7 +333,8 @@ work_on_group(Compaction *compaction, const MergeGroup *group)
 			return false;
 		if (compaction->storage.id == group->storage_id)
 			compaction_reserve(compaction,
-							   Min(group->rows, group->vpages + MAX_OUTPUTS));
+							   Min(group->rows, group->vpages + MAX_OUTPUTS +
+								   group->rows / MAX_BLOCK_ROWS + 1));
 		compaction_end_step(compaction);
 	}
 	if (!compaction_begin_step(compaction))

@@ -312,9 +312,8 @@ merge_rows_memory(const MergeRows *rows, uint32 start, uint32 end)
 		(rows->samples[end] - rows->samples[start]) * rows->sample_size;
 }
 
-/* How much of a block's limits rows take. */
-static double
-fullness(const MergeRows *rows, uint32 start, uint32 end)
+double
+merge_rows_fullness(const MergeRows *rows, uint32 start, uint32 end)
 {
 	const TablePolicy *limits = rows->limits;
 	double		result = (double) (end - start) / limits->block_rows;
@@ -336,7 +335,7 @@ fill(const MergeRows *rows, uint32 start, double part)
 	{
 		uint32		middle = high - (high - low) / 2;
 
-		if (fullness(rows, start, middle) <= part)
+		if (merge_rows_fullness(rows, start, middle) <= part)
 			low = middle;
 		else
 			high = middle - 1;
@@ -345,15 +344,15 @@ fill(const MergeRows *rows, uint32 start, double part)
 }
 
 uint32
-merge_rows_cut(const MergeRows *rows, uint32 start)
+merge_rows_cut(const MergeRows *rows, uint32 start, double part)
 {
-	uint32		last = Max(fill(rows, start, 1), start + 1);
-	double		left = fullness(rows, start, rows->nrows);
+	uint32		last = Max(fill(rows, start, part), start + 1);
+	double		left = merge_rows_fullness(rows, start, rows->nrows) / part;
 	uint32		target;
 
 	if (last >= rows->nrows)
 		return rows->nrows;
-	target = Min(Max(fill(rows, start, left / ceil(left)), start + 1), last);
+	target = Min(Max(fill(rows, start, part * left / ceil(left)), start + 1), last);
 
 	/* the nearest change of the leading column, or of later ones near by */
 	for (uint32 columns = 0, reach = (target - start) / 2; columns < 4 && reach > 0;

@@ -46,12 +46,16 @@ typedef struct MergeRows
 extern MergeRows *merge_rows_sort(Relation rel, const TablePolicy *limits, MergeInput *inputs,
 								  int ninputs);
 
+/* How much of a block's limits rows take. */
+extern double merge_rows_fullness(const MergeRows *rows, uint32 start, uint32 end);
+
 /*
  * Where the block ends that begins at a place: after one row at least, within
- * the limits otherwise.  So many blocks as are needed come out about equal, but
- * rows with the same leading value stay together where that is possible.
+ * so much of the limits otherwise.  So many blocks as are needed come out about
+ * equal, but rows with the same leading value stay together where that is
+ * possible.
  */
-extern uint32 merge_rows_cut(const MergeRows *rows, uint32 start);
+extern uint32 merge_rows_cut(const MergeRows *rows, uint32 start, double part);
 
 /* The bytes of memory that rows should take, by merge_rows_cut's reckoning. */
 extern double merge_rows_memory(const MergeRows *rows, uint32 start, uint32 end);

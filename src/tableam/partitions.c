@@ -30,14 +30,17 @@
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
+#include "utils/memutils.h"
 #include "utils/partcache.h"
 #include "utils/snapmgr.h"
+#include "utils/syscache.h"
 #include "utils/timestamp.h"
 
 #include "compat.h"
 #include "tableam/drop_rows.h"
 #include "tableam/partitions.h"
 #include "tableam/policy.h"
+#include "tableam/subtransaction.h"
 
 /* Besides the present one. */
 #define PARTITIONS_AHEAD	2
@@ -403,14 +406,40 @@ must_be_emptied(Oid relid)
 	return must;
 }
 
-/* Is it a table, and its retention over? */
+/*
+ * Is the retention over of all that a partition may have: of each of its own
+ * partitions, too?
+ */
 static bool
-is_old(const TimePartition *partition)
+retention_is_over(const TimePartition *partition)
 {
-	Relation	rel;
-	TablePolicy *policy;
+	List	   *tables = find_all_inheritors(partition->relid, AccessShareLock, NULL);
+	TimestampTz now = GetCurrentTimestamp();
+	ListCell   *cell;
+	bool		is_over = true;
+
+	foreach(cell, tables)
+	{
+		Relation	rel = relation_open(lfirst_oid(cell), NoLock);
+		TablePolicy *policy = table_policy(rel);
+
+		is_over &= policy->retention != NULL &&
+			partition->upper <= time_before(now, policy->retention);
+		relation_close(rel, NoLock);
+	}
+	return is_over;
+}
+
+/*
+ * Is it a table, and its retention over?  Where another column than that of the
+ * partitions tells the age of a row, and where rows must be deleted one by one,
+ * it has to be empty.
+ */
+static bool
+is_old(Relation rel, const TimePartition *partition)
+{
 	char		kind = get_rel_relkind(partition->relid);
-	bool		result;
+	bool		tells_age = RelationGetPartitionKey(rel)->partattrs[0] == time_column(rel);
 
 	if ((kind != RELKIND_RELATION && kind != RELKIND_PARTITIONED_TABLE) ||
 		TIMESTAMP_NOT_FINITE(partition->upper))
@@ -419,58 +448,74 @@ is_old(const TimePartition *partition)
 	/* wait for nobody: who has it locked has something in mind with it */
 	if (!ConditionalLockRelationOid(partition->relid, AccessShareLock))
 		return false;
-	rel = try_relation_open(partition->relid, NoLock);
-	if (rel == NULL)
-		return false;
-	policy = table_policy(rel);
-	result = policy->retention != NULL &&
-		partition->upper <= time_before(GetCurrentTimestamp(), policy->retention) &&
-		(!must_be_emptied(partition->relid) || !has_rows(partition->relid, "true"));
-	relation_close(rel, AccessShareLock);
-	return result;
+	return SearchSysCacheExists1(RELOID, ObjectIdGetDatum(partition->relid)) &&
+		retention_is_over(partition) &&
+		((tells_age && !must_be_emptied(partition->relid)) ||
+		 !has_rows(partition->relid, "true"));
 }
 
-/* A partition whose time is over, or InvalidOid. */
-static Oid
-find_old(Relation rel)
+/* The first partition that ends after a time and whose own time is over; or NULL. */
+static const TimePartition *
+find_old(Relation rel, TimestampTz after)
 {
 	TablePolicy *policy = table_policy(rel);
 	int			count;
 	TimePartition *partitions;
 
 	if (policy->partition_by == NULL)
-		return InvalidOid;
+		return NULL;
 	partitions = partitions_of_table(rel, &count);
 	for (int i = 0; i < count; i++)
-		if (is_old(&partitions[i]))
-			return partitions[i].relid;
-	return InvalidOid;
+		if (partitions[i].upper > after && is_old(rel, &partitions[i]))
+			return &partitions[i];
+	return NULL;
 }
 
-static bool
-is_partition_of(Relation rel, Oid partition)
+static const TimePartition *
+find_partition(Relation rel, Oid relid)
 {
 	int			count;
 	TimePartition *partitions = partitions_of_table(rel, &count);
 
 	for (int i = 0; i < count; i++)
-		if (partitions[i].relid == partition)
-			return true;
-	return false;
+		if (partitions[i].relid == relid)
+			return &partitions[i];
+	return NULL;
 }
 
-bool
-partition_drop(Compaction *compaction, Oid partition, const char *reason)
+/* A partition that is to be dropped, in a step of the table. */
+typedef struct PartitionDrop
 {
-	bool		dropped = false;
+	Compaction *compaction;
+	Oid			partition;
+	bool		for_age;
+	const char *reason;
+	bool		dropped;
+} PartitionDrop;
 
-	if (!begin_step(compaction, AccessExclusiveLock))
+/* May it be dropped, now that the table is locked? */
+static bool
+may_drop_partition(const PartitionDrop *drop, Relation rel)
+{
+	const TimePartition *partition = find_partition(rel, drop->partition);
+
+	if (partition == NULL ||
+		!lock_relation(drop->compaction, drop->partition, AccessExclusiveLock))
 		return false;
-	if (is_partition_of(compaction->rel, partition) &&
-		lock_relation(compaction, partition, AccessExclusiveLock) &&
-		(!must_be_emptied(partition) || !has_rows(partition, "true")))
+	return drop->for_age ? is_old(rel, partition) :
+		!must_be_emptied(drop->partition) || !has_rows(drop->partition, "true");
+}
+
+static void
+drop_partition(void *arg)
+{
+	PartitionDrop *drop = arg;
+	Compaction *compaction = drop->compaction;
+
+	compaction->rel = table_open(compaction->relid, NoLock);
+	if (may_drop_partition(drop, compaction->rel))
 	{
-		const char *name = qualified_name(partition);
+		const char *name = qualified_name(drop->partition);
 
 		/* foreign keys to the table do not let go of a partition otherwise */
 		execute_on_table(compaction,
@@ -479,12 +524,34 @@ partition_drop(Compaction *compaction, Oid partition, const char *reason)
 		execute(psprintf("DROP TABLE %s", name), SPI_OK_UTILITY);
 		ereport(LOG,
 				(errmsg("dropped partition %s of table \"%s\": %s", name,
-						RelationGetRelationName(compaction->rel), reason)));
-		compaction->done.partitions_dropped++;
-		dropped = true;
+						RelationGetRelationName(compaction->rel), drop->reason)));
+		drop->dropped = true;
 	}
+	relation_close(compaction->rel, NoLock);
+}
+
+bool
+partition_drop(Compaction *compaction, Oid partition, bool for_age, const char *reason,
+			   ErrorData **error)
+{
+	MemoryContext context = CurrentMemoryContext;
+	PartitionDrop drop = {
+		.compaction = compaction,.partition = partition,.for_age = for_age,.reason = reason
+	};
+
+	*error = NULL;
+	if (!begin_step(compaction, AccessExclusiveLock))
+		return false;
+
+	/* others are to be dropped even if this one cannot be */
+	relation_close(compaction->rel, NoLock);
+	MemoryContextSwitchTo(context);
+	*error = subtransaction_try(drop_partition, &drop);
+	compaction->rel = table_open(compaction->relid, NoLock);
 	end_step(compaction);
-	return dropped;
+	if (*error == NULL)
+		compaction->done.partitions_dropped += drop.dropped;
+	return *error == NULL && drop.dropped;
 }
 
 bool
@@ -506,9 +573,28 @@ partitions_portion(Compaction *compaction, bool may_drop)
 		compaction->lock_failed = !made;
 	}
 	else if (may_drop)
-		old = find_old(compaction->rel);
+	{
+		const TimePartition *partition = find_old(compaction->rel, compaction->partitions_until);
+
+		if (partition != NULL)
+		{
+			old = partition->relid;
+			compaction->partitions_until = partition->upper;
+		}
+	}
 	end_step(compaction);
 	if (OidIsValid(old))
-		return partition_drop(compaction, old, "all its rows are older than the retention");
+	{
+		MemoryContext before = MemoryContextSwitchTo(compaction->memory);
+		ErrorData  *error;
+
+		partition_drop(compaction, old, true, "all its rows are older than the retention", &error);
+		MemoryContextSwitchTo(before);
+		if (compaction->partition_error == NULL)
+			compaction->partition_error = error;
+		return true;
+	}
+	if (!made && !compaction->lock_failed && compaction->partition_error != NULL)
+		ReThrowError(compaction->partition_error);
 	return made;
 }

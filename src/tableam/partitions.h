@@ -40,8 +40,11 @@ extern bool partitions_portion(Compaction *compaction, bool may_drop);
 /*
  * Drop a partition, in a transaction of its own; false if it is none any more,
  * cannot be locked, or if its rows have to be deleted one by one and it has
- * some.  reason: for the log.
+ * some; or with an error, in the current context.
+ *
+ * for_age: only if it is older than its retention.  reason: for the log.
  */
-extern bool partition_drop(Compaction *compaction, Oid partition, const char *reason);
+extern bool partition_drop(Compaction *compaction, Oid partition, bool for_age,
+						   const char *reason, ErrorData **error);
 
 #endif							/* PYRO_PARTITIONS_H */

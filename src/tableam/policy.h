@@ -88,9 +88,10 @@ extern void policy_sweep(void);
 
 /*
  * The table of which a user says something, locked to the transaction's end; an
- * error if it can have no policy, or the user may not say it.
+ * error if it can have no policy, or the user may not say it, or, if that is all,
+ * not maintain the table.
  */
-extern Relation policy_open_table(Oid relid);
+extern Relation policy_open_table(Oid relid, bool only_to_maintain);
 
 /*
  * An error unless an age is finite and not negative, or positive, by any way to

@@ -43,7 +43,7 @@ static const char *const setting_names[] = {
 /* ---- tables ---- */
 
 Relation
-policy_open_table(Oid relid)
+policy_open_table(Oid relid, bool only_to_maintain)
 {
 	Relation	rel = try_table_open(relid, AccessShareLock);
 
@@ -51,7 +51,10 @@ policy_open_table(Oid relid)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_TABLE),
 				 errmsg("table with OID %u does not exist", relid)));
-	check_may_maintain(rel);
+	if (only_to_maintain)
+		check_may_maintain(rel);
+	else
+		check_is_owner(rel);
 	if (rel->rd_rel->relkind != RELKIND_PARTITIONED_TABLE && !is_pyro_relation(rel))
 		ereport(ERROR,
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
@@ -307,7 +310,7 @@ pyro_set_policy(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("pyro.set_policy needs a table")));
 	PreventCommandIfReadOnly("pyro.set_policy()");
-	rel = policy_open_table(PG_GETARG_OID(0));
+	rel = policy_open_table(PG_GETARG_OID(0), false);
 	for (int i = POLICY_RELATION; i < POLICY_COLUMNS; i++)
 		if (!PG_ARGISNULL(i))
 			check_setting(rel, i + 1, PG_GETARG_DATUM(i));
@@ -358,7 +361,7 @@ pyro_clear_policy(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("pyro.clear_policy needs a table and names of settings")));
 	PreventCommandIfReadOnly("pyro.clear_policy()");
-	rel = policy_open_table(PG_GETARG_OID(0));
+	rel = policy_open_table(PG_GETARG_OID(0), false);
 	names = array_elements(PG_GETARG_ARRAYTYPE_P(1), "settings", TEXTOID, &count);
 	table = policy_lock(OWN_POLICY);
 	if (policy_read(RelationGetRelid(rel), &row))

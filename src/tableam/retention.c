@@ -392,7 +392,7 @@ pyro_set_retention(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("pyro.set_retention needs a table and a selector")));
 	PreventCommandIfReadOnly("pyro.set_retention()");
-	rel = policy_open_table(PG_GETARG_OID(0));
+	rel = policy_open_table(PG_GETARG_OID(0), false);
 	values[COLUMN_RELATION - 1] = ObjectIdGetDatum(RelationGetRelid(rel));
 	values[COLUMN_SELECTOR - 1] = PointerGetDatum(PG_GETARG_TEXT_PP(1));
 	if (!PG_ARGISNULL(2))

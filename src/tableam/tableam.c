@@ -106,10 +106,23 @@ is_pyro_relation(Relation rel)
 	return rel->rd_tableam == &routine;
 }
 
+static void
+raise_not_owner(Relation rel)
+{
+	aclcheck_error(ACLCHECK_NOT_OWNER, get_relkind_objtype(rel->rd_rel->relkind),
+				   RelationGetRelationName(rel));
+}
+
 void
 check_may_maintain(Relation rel)
 {
 	if (!may_maintain(RelationGetRelid(rel), GetUserId()))
-		aclcheck_error(ACLCHECK_NOT_OWNER, get_relkind_objtype(rel->rd_rel->relkind),
-					   RelationGetRelationName(rel));
+		raise_not_owner(rel);
+}
+
+void
+check_is_owner(Relation rel)
+{
+	if (!compat_owns_class(RelationGetRelid(rel), GetUserId()))
+		raise_not_owner(rel);
 }

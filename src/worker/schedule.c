@@ -55,7 +55,13 @@ begin_task(TableTask *task)
 	memset((char *) task + sizeof(Oid), 0, sizeof(TableTask) - sizeof(Oid));
 	task->due = now;
 	task->changes = -1;
-	if (run_state_read(task->relid, &state) && state.failures > 0 && state.last_error_at <= now)
+	if (!run_state_read(task->relid, &state))
+		return;
+
+	/* a worker that was not there for long left off where others are next */
+	if (state.last_success <= now)
+		task->served = Max(state.last_success, 0);
+	if (state.failures > 0 && state.last_error_at <= now)
 	{
 		task->failures = state.failures;
 		task->due = Max(now, state.last_error_at + failure_delay(state.failures));
@@ -119,6 +125,9 @@ schedule_hurry(void)
 	HASH_SEQ_STATUS all;
 	TableTask  *task;
 
+	/* before the first look at the tables all are due anyway */
+	if (tasks == NULL)
+		return;
 	hash_seq_init(&all, tasks);
 	while ((task = hash_seq_search(&all)) != NULL)
 		if (task->failures == 0)

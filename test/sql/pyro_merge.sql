@@ -131,6 +131,21 @@ SELECT count(*), count(DISTINCT (ts, id)) FROM far;
 SELECT level, sum(rows) FROM block_list WHERE t = 'far'::regclass GROUP BY level ORDER BY level;
 SELECT * FROM pyro.verify('far');
 
-DROP TABLE t, u, l, far, h, lh;
+-- Limits that are so much smaller than they were that the merge would make
+-- tens of thousands of blocks: it makes fewer, that are larger.
+CREATE TABLE small (ts timestamptz NOT NULL, id int) USING pyro;
+SELECT pyro.set_policy('small', block_rows => 65536, order_by => '{id}', merge_windows => '{}');
+INSERT INTO small SELECT '2024-03-01'::timestamptz + i * interval '1 ms', i FROM generate_series(1, 45000) i;
+CALL pyro.compact('small');
+INSERT INTO small SELECT '2024-03-01'::timestamptz + i * interval '1 ms', i FROM generate_series(45001, 90000) i;
+CALL pyro.compact('small');
+INSERT INTO small VALUES ('2024-03-03', 0);
+SELECT pyro.set_policy('small', block_rows => 1, merge_windows => '{1 day}');
+CALL pyro.compact('small');
+SELECT level, count(*) > 2000 AS many, count(*) <= 4096 AS not_too_many, max(rows) < 100 AS small, sum(rows) FROM block_list WHERE t = 'small'::regclass GROUP BY level ORDER BY level;
+SELECT count(*), count(DISTINCT id) FROM small;
+SELECT * FROM pyro.verify('small');
+
+DROP TABLE t, u, l, far, h, lh, small;
 DROP FUNCTION differences, late;
 DROP VIEW block_list;

@@ -209,6 +209,14 @@ SELECT pyro.set_retention('rules', NULL, '1 h');
 SELECT pyro.set_retention(NULL, '{}', '1 h');
 SELECT pyro.set_retention('by_time', '{}', '1 h');
 SELECT pyro.set_retention('twin', '{}', '1 h');
+-- rows without a ts have no age, and stay
+CREATE TABLE timeless (at timestamptz NOT NULL, ts timestamptz, service text, name text, labels jsonb) USING pyro;
+SELECT pyro.set_policy('timeless', block_rows => 50, order_by => '{}', merge_windows => '{}'), pyro.set_retention('timeless', '{service_name="a"}', '1 day');
+INSERT INTO timeless SELECT now(), CASE WHEN n <= 50 OR n % 10 > 0 THEN now() - interval '10 days' END, 'a', 'cpu', '{}' FROM generate_series(1, 100) n;
+CALL pyro.compact('timeless');
+CALL pyro.maintain('timeless');
+SELECT count(*), count(ts), (SELECT blocks_dropped FROM pyro.run WHERE relid = 'timeless'::regclass) FROM timeless;
+DROP TABLE timeless;
 -- rules of a partitioned table
 SELECT count(*) FROM pyro.retention_rule;
 DROP TABLE rules, twin;
@@ -289,6 +297,37 @@ SELECT count(*) FROM bounds WHERE lower > '2002-01-01';
 DROP SCHEMA "Sch'ma ""x""" CASCADE;
 RESET search_path;
 
+-- A partition that cannot be dropped does not keep others; nor does one go
+-- where a partition of its own has more time, or where another column tells
+-- the age.
+CREATE TABLE kept (at timestamptz NOT NULL, k text) PARTITION BY RANGE (at);
+CREATE TABLE kept_1 PARTITION OF kept FOR VALUES FROM (MINVALUE) TO ('2001-01-02Z') USING pyro;
+CREATE TABLE kept_2 PARTITION OF kept FOR VALUES FROM ('2001-01-02Z') TO ('2001-01-03Z') USING pyro;
+CREATE TABLE kept_3 PARTITION OF kept FOR VALUES FROM ('2001-01-03Z') TO ('2001-01-04Z') PARTITION BY LIST (k);
+CREATE TABLE kept_3_a PARTITION OF kept_3 FOR VALUES IN ('a') USING pyro;
+CREATE TABLE kept_3_b PARTITION OF kept_3 FOR VALUES IN ('b') USING pyro;
+CREATE TABLE kept_4 PARTITION OF kept FOR VALUES FROM ('2001-01-04Z') TO ('2001-01-05Z') USING pyro;
+INSERT INTO kept SELECT '2001-01-01Z'::timestamptz + n * interval '8 h', CASE n % 2 WHEN 0 THEN 'a' ELSE 'b' END FROM generate_series(0, 11) n;
+CREATE VIEW watches_1 AS TABLE kept_1;
+CREATE VIEW watches_2 AS TABLE kept_2;
+SELECT pyro.set_policy('kept', partition_by => '1 day', retention => '1 day'), pyro.set_policy('kept_3_a', retention => '1000 years');
+CALL pyro.maintain('kept');
+SELECT tableoid::regclass, k, count(*) FROM kept GROUP BY 1, 2 ORDER BY 1, 2;
+SELECT to_regclass('kept_4');
+DROP VIEW watches_1, watches_2;
+CALL pyro.maintain('kept');
+SELECT tableoid::regclass, k, count(*) FROM kept GROUP BY 1, 2 ORDER BY 1, 2;
+CREATE TABLE by_other (received timestamptz NOT NULL, at timestamptz NOT NULL) PARTITION BY RANGE (at);
+CREATE TABLE by_other_1 PARTITION OF by_other FOR VALUES FROM ('2001-01-01Z') TO ('2001-01-02Z') USING pyro;
+SELECT pyro.set_policy('by_other', partition_by => '1 day', retention => '1 day');
+INSERT INTO by_other VALUES (now(), '2001-01-01 10:00Z'), ('2002-01-01', '2001-01-01 10:00Z');
+CALL pyro.maintain('by_other');
+SELECT count(*), count(*) FILTER (WHERE received < '2003-01-01') AS old FROM by_other;
+DELETE FROM by_other;
+CALL pyro.maintain('by_other');
+SELECT to_regclass('by_other_1');
+DROP TABLE kept, by_other;
+
 -- Keys: one to the table, generated and identity columns, a name that is long.
 CREATE TABLE long_name_long_name_long_name_long_name_long_name_long_name_xx (at timestamptz NOT NULL, id int GENERATED ALWAYS AS IDENTITY, "select" int DEFAULT 7 CHECK ("select" > 0),
 	double int GENERATED ALWAYS AS ("select" * 2) STORED, gone int, k text COLLATE "C", PRIMARY KEY (at, id)) PARTITION BY RANGE (at);
@@ -342,6 +381,26 @@ SET pyro.disk_limit = '1 MB';
 CALL pyro.enforce_disk_limit();
 SELECT (SELECT count(*) FROM a) AS a, (SELECT count(*) FROM ageless) AS ageless;
 DROP TABLE a, b, c, ageless;
+-- what cannot be dropped does not keep anything else
+CREATE TABLE kept (at timestamptz NOT NULL, junk text) PARTITION BY RANGE (at);
+CREATE TABLE kept_1 PARTITION OF kept FOR VALUES FROM ('2001-01-01Z') TO ('2001-01-02Z') USING pyro;
+CREATE TABLE kept_2 PARTITION OF kept FOR VALUES FROM ('2001-01-02Z') TO ('2001-01-03Z') USING pyro;
+SELECT pyro.set_policy('kept', partition_by => '1 day');
+CREATE VIEW watches AS TABLE kept_1;
+CREATE TABLE refuses (at timestamptz NOT NULL, junk text) USING pyro;
+CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''nobody deletes''; END';
+CREATE TRIGGER refuse BEFORE DELETE ON refuses EXECUTE FUNCTION refuse();
+INSERT INTO kept SELECT '2001-01-01Z'::timestamptz + n * interval '12 h', md5(n::text) FROM generate_series(0, 3) n;
+INSERT INTO refuses SELECT '2001-01-01Z', md5(n::text) FROM generate_series(1, 10) n;
+CREATE TABLE goes (at timestamptz NOT NULL, junk text) USING pyro;
+INSERT INTO goes SELECT '2001-01-05Z', (SELECT string_agg(md5(concat(n, i)), '') FROM generate_series(1, 100) i) FROM generate_series(1, 1000) n;
+CALL pyro.compact('refuses'); CALL pyro.compact('goes');
+VACUUM goes;
+CALL pyro.enforce_disk_limit();
+SELECT (SELECT count(*) FROM kept) AS kept, to_regclass('kept_2'), (SELECT count(*) FROM refuses) AS refuses, (SELECT count(*) FROM goes) < 1000 AS goes;
+SELECT relid::regclass, last_error FROM pyro.run WHERE last_error IS NOT NULL ORDER BY last_error;
+DROP TABLE kept, refuses, goes CASCADE;
+DROP FUNCTION refuse;
 SELECT count(*) FROM pyro.run;
 SELECT count(*) FROM pyro.policy;
 DROP FUNCTION same_rows, see_row, fill_rules, rules_differ, junk;

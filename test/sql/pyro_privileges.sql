@@ -60,6 +60,22 @@ BEGIN; CALL pyro.drop_before('t', 'infinity'); SELECT count(*) FROM t; ROLLBACK;
 RESET ROLE;
 REVOKE regress_pyro_owner FROM regress_pyro_stranger;
 
+-- MAINTAIN, from 17 on, lets nobody delete rows: neither at once nor by a policy.
+CREATE FUNCTION grant_maintain() RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+	IF current_setting('server_version_num')::int >= 170000 THEN
+		EXECUTE 'GRANT MAINTAIN ON t TO regress_pyro_stranger';
+	END IF;
+END $$;
+SELECT grant_maintain();
+SET ROLE regress_pyro_stranger;
+CALL pyro.drop_before('t', 'infinity');
+SELECT pyro.set_policy('t', retention => '1 day');
+SELECT pyro.clear_policy('t');
+SELECT pyro.set_retention('t', '{}', '1 day');
+RESET ROLE;
+DROP FUNCTION grant_maintain;
+
 -- What the owner's code finds and may do does not depend on the caller: index
 -- expressions and triggers run as the owner, with a safe search path.
 SET ROLE regress_pyro_owner;

@@ -59,6 +59,24 @@ is(query('SELECT pyro.wake_worker()'), 't', 'somebody hears when they are woken'
 my ($status, undef, $error) = $node->psql('postgres', 'CREATE ROLE somebody; SET ROLE somebody; SELECT pyro.wake_worker()');
 like($error, qr/permission denied for function wake_worker/, 'not everybody may do that');
 
+# One that is still starting, here for a lock on a catalog, has no tables to make due.
+{
+	my $locker = PyroSession->new($node, 'postgres', name => 'locker');
+	my $waker = PyroSession->new($node, 'other', name => 'waker');
+	my $log = -s $node->logfile;
+	my $started = query(q{SELECT pid FROM pg_stat_activity WHERE backend_type = 'pyro worker' AND datname = 'other'});
+
+	$locker->run('BEGIN; LOCK TABLE pg_db_role_setting IN ACCESS EXCLUSIVE MODE;');
+	$locker->run("SELECT pg_terminate_backend($started);");
+	$locker->run(q{DO 'BEGIN FOR i IN 1..1000 LOOP EXIT WHEN EXISTS (SELECT FROM pg_locks WHERE relation = ''pg_db_role_setting''::regclass AND NOT granted); PERFORM pg_sleep(0.01); END LOOP; END';});
+	$waker->run('SELECT pyro.wake_worker();');
+	$locker->run('ROLLBACK;');
+	wait_for('a worker may be woken before it is there', $workers, 'other,postgres');
+	sleep 0.5;
+	unlike(slurp_file($node->logfile, $log), qr/terminated by signal/, 'and goes on');
+	$_->finish for $locker, $waker;
+}
+
 query('DROP EXTENSION pyro_ext', 'other');
 wait_for('without the extension the worker goes', $workers, 'postgres');
 
