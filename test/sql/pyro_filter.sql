@@ -24,7 +24,7 @@ DECLARE
 BEGIN
 	EXECUTE 'EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) SELECT * FROM t WHERE ' || condition INTO plan;
 	plan := plan -> 0 -> 'Plan';
-	rows := plan ->> 'Actual Rows';
+	rows := round((plan ->> 'Actual Rows')::numeric);	-- with decimals since 18
 	by_range := plan ->> 'Blocks Skipped by Range';
 	by_filter := plan ->> 'Blocks Skipped by Filter';
 	block_filter := plan ->> 'Block Filter';
