@@ -16,6 +16,7 @@
 #include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
+#include "utils/snapmgr.h"
 #include "utils/syscache.h"
 #include "utils/timestamp.h"
 
@@ -159,7 +160,17 @@ begin_write(Oid relid, RunState *state, ItemPointer tid, bool *found)
 		return NULL;
 	}
 	*found = read_row(relid, state, tid);
+
+	/* there is none between portions, and a row may need TOAST */
+	PushActiveSnapshot(GetTransactionSnapshot());
 	return table;
+}
+
+static void
+end_write(Relation table)
+{
+	PopActiveSnapshot();
+	table_close(table, RowExclusiveLock);
 }
 
 static void
@@ -172,7 +183,7 @@ replace_row(Relation table, Oid relid, const RunState *state, ItemPointer tid, b
 			CommandCounterIncrement();
 		insert_row(table, relid, state);
 	}
-	table_close(table, RowExclusiveLock);
+	end_write(table);
 }
 
 /* ---- what happened ---- */
@@ -213,7 +224,7 @@ run_state_success(Oid relid, const WorkDone *done, TimestampTz retention_at)
 	/* tables that are only on the way have no duties */
 	if (!found && !did_anything(done) && !has_access_method(relid))
 	{
-		table_close(table, RowExclusiveLock);
+		end_write(table);
 		return;
 	}
 
@@ -221,7 +232,7 @@ run_state_success(Oid relid, const WorkDone *done, TimestampTz retention_at)
 	if (found && state.failures == 0 && !did_anything(done) && retention_at == DT_NOBEGIN &&
 		state.last_success <= now && now - state.last_success < SUCCESS_INTERVAL)
 	{
-		table_close(table, RowExclusiveLock);
+		end_write(table);
 		return;
 	}
 	if (done->rows_compacted > 0)
