@@ -401,7 +401,7 @@ must_be_emptied(Oid relid)
 		Relation	rel = relation_open(lfirst_oid(cell), NoLock);
 
 		must |= must_delete_rows(rel);
-		relation_close(rel, NoLock);
+		relation_close(rel, lfirst_oid(cell) == relid ? NoLock : AccessShareLock);
 	}
 	return must;
 }
@@ -425,7 +425,7 @@ retention_is_over(const TimePartition *partition)
 
 		is_over &= policy->retention != NULL &&
 			partition->upper <= time_before(now, policy->retention);
-		relation_close(rel, NoLock);
+		relation_close(rel, lfirst_oid(cell) == partition->relid ? NoLock : AccessShareLock);
 	}
 	return is_over;
 }
@@ -440,6 +440,7 @@ is_old(Relation rel, const TimePartition *partition)
 {
 	char		kind = get_rel_relkind(partition->relid);
 	bool		tells_age = RelationGetPartitionKey(rel)->partattrs[0] == time_column(rel);
+	bool		result;
 
 	if ((kind != RELKIND_RELATION && kind != RELKIND_PARTITIONED_TABLE) ||
 		TIMESTAMP_NOT_FINITE(partition->upper))
@@ -448,10 +449,14 @@ is_old(Relation rel, const TimePartition *partition)
 	/* wait for nobody: who has it locked has something in mind with it */
 	if (!ConditionalLockRelationOid(partition->relid, AccessShareLock))
 		return false;
-	return SearchSysCacheExists1(RELOID, ObjectIdGetDatum(partition->relid)) &&
+	result = SearchSysCacheExists1(RELOID, ObjectIdGetDatum(partition->relid)) &&
 		retention_is_over(partition) &&
 		((tells_age && !must_be_emptied(partition->relid)) ||
 		 !has_rows(partition->relid, "true"));
+
+	/* there may be more partitions than locks */
+	UnlockRelationOid(partition->relid, AccessShareLock);
+	return result;
 }
 
 /* The first partition that ends after a time and whose own time is over; or NULL. */

@@ -160,15 +160,22 @@ begin_write(Oid relid, RunState *state, ItemPointer tid, bool *found)
 		return NULL;
 	}
 	*found = read_row(relid, state, tid);
+
+	/* there is none between portions, and a row may need TOAST */
+	PushActiveSnapshot(GetTransactionSnapshot());
 	return table;
+}
+
+static void
+end_write(Relation table)
+{
+	PopActiveSnapshot();
+	table_close(table, RowExclusiveLock);
 }
 
 static void
 replace_row(Relation table, Oid relid, const RunState *state, ItemPointer tid, bool found)
 {
-	/* errors may be TOASTed, which is not done without one */
-	PushActiveSnapshot(GetTransactionSnapshot());
-
 	/* it goes only with the table, whose DROP does not wait for us */
 	if (!found || own_row_try_delete(table, tid))
 	{
@@ -176,8 +183,7 @@ replace_row(Relation table, Oid relid, const RunState *state, ItemPointer tid, b
 			CommandCounterIncrement();
 		insert_row(table, relid, state);
 	}
-	PopActiveSnapshot();
-	table_close(table, RowExclusiveLock);
+	end_write(table);
 }
 
 /* ---- what happened ---- */
@@ -218,7 +224,7 @@ run_state_success(Oid relid, const WorkDone *done, TimestampTz retention_at)
 	/* tables that are only on the way have no duties */
 	if (!found && !did_anything(done) && !has_access_method(relid))
 	{
-		table_close(table, RowExclusiveLock);
+		end_write(table);
 		return;
 	}
 
@@ -226,7 +232,7 @@ run_state_success(Oid relid, const WorkDone *done, TimestampTz retention_at)
 	if (found && state.failures == 0 && !did_anything(done) && retention_at == DT_NOBEGIN &&
 		state.last_success <= now && now - state.last_success < SUCCESS_INTERVAL)
 	{
-		table_close(table, RowExclusiveLock);
+		end_write(table);
 		return;
 	}
 	if (done->rows_compacted > 0)
