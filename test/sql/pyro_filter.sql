@@ -27,7 +27,7 @@ BEGIN
 	rows := round((plan ->> 'Actual Rows')::numeric);	-- with decimals since 18
 	by_range := plan ->> 'Blocks Skipped by Range';
 	by_filter := plan ->> 'Blocks Skipped by Filter';
-	block_filter := plan ->> 'Block Filter';
+	block_filter := regexp_replace(plan ->> 'Block Filter', '\(InitPlan (\d+)\).col1', '$0');	-- as before 17
 	SET LOCAL pyro.enable_blockscan = off;
 	EXECUTE 'SELECT count(*) FROM t WHERE ' || condition INTO again;
 	RESET pyro.enable_blockscan;
