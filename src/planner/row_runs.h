@@ -17,14 +17,19 @@
 typedef struct RowRuns RowRuns;
 
 /*
- * Take from a list of quals those that can be tried so: whose only columns are
- * those of the table that are neither profiles nor system columns, and that have
- * no subplans.  NULL if there are none.
+ * Find among the quals of a plan those that can be tried so: whose only columns
+ * are those of the table that are neither profiles nor system columns, and that
+ * have no subplans.  NULL if there are none.
  *
- * quals: to be allowed before all others, and not volatile.  varno: the table's
- * number in them.  Everything lives in the current context, the parent's.
+ * A qual that may raise an error is tried only where the scan would come to it:
+ * for a row that meets all quals before it.
+ *
+ * early: those of quals that are allowed before all others and not volatile.
+ * varno: the table's number in them.  Everything lives in the current context,
+ * the parent's.
  */
-extern RowRuns *row_runs_create(Relation relation, Index varno, List *quals, PlanState *parent);
+extern RowRuns *row_runs_create(Relation relation, Index varno, List *quals, List *early,
+								PlanState *parent);
 
 /* Forget all answers, as parameters have changed or other blocks are read. */
 extern void row_runs_forget(RowRuns *runs);

@@ -83,7 +83,7 @@ begin_scan(CustomScanState *css, EState *estate, int eflags)
 						   varno, &state->scan.columns))
 		elog(ERROR, "rows of blocks have no such system column");
 	state->filter = block_filter_create(relation, varno, early, &css->ss.ps);
-	state->runs = row_runs_create(relation, varno, early, &css->ss.ps);
+	state->runs = row_runs_create(relation, varno, plan->scan.plan.qual, early, &css->ss.ps);
 	state->scan.may_have = state->filter != NULL ? may_have : NULL;
 	state->scan.may_be_wanted = state->runs != NULL ? may_be_wanted : NULL;
 	state->scan.arg = state;

@@ -95,6 +95,16 @@ SELECT shown($$ SELECT id FROM pyro_twin WHERE service LIKE '%5' $$);
 SELECT shown('SELECT id FROM pyro_twin WHERE service IS NULL');
 -- ids make no runs
 SELECT shown('SELECT ts FROM pyro_twin WHERE id % 5 = 0');
+-- what may fail is tried only for rows that meet what stands before it
+CREATE TABLE mixed (id int, kind text, value text) USING pyro;
+INSERT INTO mixed SELECT i, CASE WHEN i > 40 THEN 'number ' ELSE 'text ' END || i % 2, CASE WHEN i > 40 THEN '5' ELSE 'abc' END
+	FROM generate_series(1, 80) i;
+CALL pyro.compact('mixed');
+SELECT count(*) FROM mixed WHERE kind LIKE 'number%' AND value::int = 5;
+SELECT count(*) FROM mixed WHERE kind LIKE 'number 1' AND value::int <> 5;
+SELECT shown('SELECT id FROM mixed WHERE kind LIKE ''text%'' AND value LIKE ''5%''');
+SELECT count(*) FROM mixed WHERE value::int = 5;
+DROP TABLE mixed;
 -- nothing of it without blocks, or where rows of blocks lack what is asked for
 SET pyro.enable_blockscan = off;
 SELECT shown('SELECT ts FROM pyro_twin WHERE id < 500');
