@@ -561,7 +561,8 @@ check_merge(const Expected *list, uint32 left_out, bool expects, const char *wha
 		done = build(&kept, 0, kept.n, NULL, NULL, &memory, direct, &error);
 		for (int i = STACK_HEADS; i < STACK_PART_END && done; i++)
 			if (parts[i].length != direct[i].length ||
-				memcmp(parts[i].data, direct[i].data, direct[i].length) != 0)
+				(parts[i].length > 0 &&
+				 memcmp(parts[i].data, direct[i].data, direct[i].length) != 0))
 			{
 				same = false;
 				unit_note("part %d differs: %zu and %zu bytes", i, parts[i].length,
