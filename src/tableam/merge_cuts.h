@@ -17,8 +17,8 @@ typedef struct CutRows
 {
 	uint32		nrows;
 	const uint64 *samples;		/* [place]: of all rows before; one more place */
-	const uint8 *change;		/* [place]: the first column in which it differs
-								 * from the row before */
+	const uint8 *change;		/* [place]: the first column in which it
+								 * differs from the row before */
 	uint8		max_change;		/* cuts are where a column up to this changes */
 	const StackSignature *const *signature; /* [place]; NULL: not known */
 } CutRows;

@@ -90,7 +90,8 @@ typedef struct Planner
 	TimestampTz now;
 	bool		regroups;		/* does the order put rows of one kind
 								 * together? */
-	bool		cuts;			/* does the last level cut where stacks change? */
+	bool		cuts;			/* does the last level cut where stacks
+								 * change? */
 	int			count;
 	Candidate  *candidates;		/* by first page */
 	Candidate **sorted;			/* those of a level by window and first page */
@@ -554,7 +555,7 @@ merge_window(Planner *planner, Candidate **blocks, int count, int level)
 		int			end = end_of_merge(merged, start, nmerged,
 									   cuts ? MERGE_MAX_CUTS : MERGE_MAX_BLOCKS);
 		bool		stays = end - start == 1 && !has_lost_many(merged[start]) &&
-			!may_be_cut(planner, merged[start], level);
+		!may_be_cut(planner, merged[start], level);
 
 		add_group(planner, merged + start, end - start, level, stays)->cuts = cuts;
 		start = end;

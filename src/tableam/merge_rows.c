@@ -401,30 +401,32 @@ fill(const MergeRows *rows, uint32 start, double part)
 	return low;
 }
 
-/*
- * The last cut of which the part before takes half of what is possible at
- * least, or 0.
- */
+/* The last cut up to a place, or the start where there is none behind it. */
 static uint32
-last_cut(const MergeRows *rows, uint32 start, uint32 last)
+last_cut(const MergeRows *rows, uint32 start, uint32 place)
 {
-	for (uint32 place = last; rows->cuts != NULL && place > start + (last - start) / 2; place--)
-		if (rows->cuts[place])
-			return place;
-	return 0;
+	if (rows->cuts == NULL)
+		return start;
+	while (place > start && !rows->cuts[place])
+		place--;
+	return place;
 }
 
 uint32
 merge_rows_cut(const MergeRows *rows, uint32 start, uint32 limit)
 {
 	uint32		last = Min(Max(fill(rows, start, 1), start + 1), limit);
-	double		left = fullness(rows, start, rows->nrows);
-	uint32		target = last >= rows->nrows ? 0 : last_cut(rows, start, last);
+	uint32		target;
+	double		left;
 
 	if (last >= rows->nrows)
 		return rows->nrows;
-	if (target > 0)
+	target = last_cut(rows, start, last);
+	if (target > start)
 		return target;
+
+	/* what belongs together is too much for a block */
+	left = fullness(rows, start, merge_rows_next_cut(rows, start, rows->nrows));
 	target = Min(Max(fill(rows, start, left / ceil(left)), start + 1), last);
 
 	/* the nearest change of the leading column, or of later ones near by */
@@ -445,7 +447,9 @@ merge_rows_next_cut(const MergeRows *rows, uint32 start, uint32 end)
 {
 	uint32		place = start + 1;
 
-	while (place < end && (rows->cuts == NULL || !rows->cuts[place]))
+	if (rows->cuts == NULL)
+		return end;
+	while (place < end && !rows->cuts[place])
 		place++;
 	return place;
 }
