@@ -49,6 +49,8 @@ struct StackBlock
 	/* the last question about functions; NULL: there was none */
 	bool	   *node_hit;
 	StringRef	question;
+
+	uint8	   *key_counts;		/* [key]: stack_signature.c; NULL until used */
 };
 
 extern void stack_sort_samples(SequenceEntry *entries, uint32 n);

@@ -39,6 +39,12 @@
  */
 #define MAX_OUTPUTS			4096
 
+/*
+ * So many blocks are made at the same time, if they are small.  Each has a map
+ * of the dictionary of the block that is read.
+ */
+#define MAX_TOGETHER		32
+
 /* ---- inputs ---- */
 
 /*
@@ -162,101 +168,198 @@ add_rows(Relation rel, const BlockEntry *entry, const uint32 *rows, int count, S
 	return added;
 }
 
-/*
- * Add rows of the order to a builder, in order of inputs; how many of them
- * there was room for.  *expected: of how many it has the dictionary.
- */
-static uint32
-fill_builder(const MergeRows *rows, uint32 start, uint32 end, Size max_memory,
-			 BlockBuilder *builder, uint32 *expected)
+/* A block that is being made. */
+typedef struct Output
 {
-	uint32		count = end - start;
-	uint32	   *numbers = palloc_extended(count * sizeof(uint32), MCXT_ALLOC_HUGE);
+	BlockBuilder *builder;
+	uint32		start;			/* places */
+	uint32		end;
+	uint32	   *numbers;		/* of the rows, sorted */
+	uint32		done;			/* of them */
+} Output;
+
+/* Those that are made at the same time. */
+typedef struct Outputs
+{
+	int			count;
+	Output		outputs[MAX_TOGETHER];
+} Outputs;
+
+static uint64
+memory_of(const Outputs *all)
+{
+	uint64		memory = 0;
+
+	for (int i = 0; i < all->count; i++)
+		memory += block_builder_memory(all->outputs[i].builder);
+	return memory;
+}
+
+/*
+ * Add the rows of an input to the blocks that they belong to; false if there is
+ * no room for all.  *expected: of how many they have the dictionary.
+ */
+static bool
+add_input(const MergeRows *rows, const MergeInput *input, Size max_memory, BlockPin *pin,
+		  TupleTableSlot *slot, Outputs *all, uint32 *expected)
+{
+	uint64		memory = memory_of(all);
+
+	for (int k = 0; k < all->count; k++)
+	{
+		Output	   *output = &all->outputs[k];
+		uint32	   *of_input = output->numbers + output->done;
+		uint64		before = block_builder_memory(output->builder);
+		Size		room = max_memory - Min(memory - before, max_memory);
+		int			n = 0;
+		int			added;
+
+		CHECK_FOR_INTERRUPTS();
+		for (; output->done + n < output->end - output->start &&
+			 of_input[n] < input->first + input->entry->rows; n++)
+			of_input[n] -= input->first;
+		if (n == 0)
+			continue;
+		added = add_rows(rows->rel, input->entry, of_input, n, room, pin, slot, output->builder);
+		output->done += added;
+		*expected += n;
+		if (added < n)
+			return false;
+		memory += block_builder_memory(output->builder) - before;
+	}
+	return true;
+}
+
+/*
+ * Add the rows of some blocks to their builders, in order of inputs; false if
+ * there was no room for all.  *expected: of how many they have the dictionary.
+ */
+static bool
+fill_builders(const MergeRows *rows, Size max_memory, Outputs *all, uint32 *expected)
+{
 	TupleTableSlot *slot = MakeSingleTupleTableSlot(RelationGetDescr(rows->rel),
 													&TTSOpsVirtual);
 	BlockPin   *pin = block_pin_create();
-	uint32		done = 0;
-	bool		is_full = false;
+	bool		fits = true;
 
-	memcpy(numbers, rows->row + start, count * sizeof(uint32));
-	qsort(numbers, count, sizeof(uint32), compare_numbers);
-	for (int i = 0; i < rows->ninputs && done < count && !is_full; i++)
+	*expected = 0;
+	for (int i = 0; i < rows->ninputs && fits; i++)
 	{
-		const MergeInput *input = &rows->inputs[i];
-		uint32	   *of_input = numbers + done;
-		int			n = 0;
-
 		CHECK_FOR_INTERRUPTS();
-		for (; done + n < count && numbers[done + n] < input->first + input->entry->rows; n++)
-			of_input[n] -= input->first;
-		if (n > 0)
-		{
-			int			added = add_rows(rows->rel, input->entry, of_input, n,
-										 max_memory, pin, slot, builder);
-
-			*expected = done + n;
-			is_full = added < n;
-			done += added;
-		}
+		fits = add_input(rows, &rows->inputs[i], max_memory, pin, slot, all, expected);
 	}
 	block_pin_release(pin);
 	ExecDropSingleTupleTableSlot(slot);
-	return done;
+	return fits;
 }
 
-static BlockBuilder *
-create_builder(const MergeRows *rows)
+/* Begin a block of some rows. */
+static void
+begin_output(const MergeRows *rows, uint32 start, uint32 end, Output *output)
 {
-	BlockBuilder *builder = block_builder_create(RelationGetDescr(rows->rel),
-												 CurrentMemoryContext, COMPRESSION_LEVEL);
+	uint32		count = end - start;
 
-	block_builder_set_order(builder, &rows->order);
-	return builder;
+	*output = (Output)
+	{
+		.start = start,.end = end
+	};
+	output->builder = block_builder_create(RelationGetDescr(rows->rel), CurrentMemoryContext,
+										   COMPRESSION_LEVEL);
+	block_builder_set_order(output->builder, &rows->order);
+	output->numbers = palloc_extended(count * sizeof(uint32), MCXT_ALLOC_HUGE);
+	memcpy(output->numbers, rows->row + start, count * sizeof(uint32));
+	qsort(output->numbers, count, sizeof(uint32), compare_numbers);
 }
 
 /*
- * Where the block ends that begins at a place, and the memory that it may take.
- * If there are no outputs left it takes as many rows as a block can have.
+ * Where blocks end that begin at a place and together take no more than one may,
+ * and the memory that they may take; no row behind `limit` is theirs.  If there
+ * are no outputs left it is as many rows as a block can have.
  */
 static uint32
-cut_block(const MergeRows *rows, uint32 start, int outputs_left, Size *max_memory)
+cut_blocks(const MergeRows *rows, uint32 start, uint32 limit, int outputs_left, Size *max_memory)
 {
 	double		part;
 
+	limit = Min(limit, start + MAX_BLOCK_ROWS);
 	*max_memory = SIZE_MAX;
 	if (outputs_left <= 0)
-		return Min(rows->nrows, start + MAX_BLOCK_ROWS);
+		return limit;
 	part = Max(1, merge_rows_fullness(rows, start, rows->nrows) / outputs_left);
 	*max_memory = (Size) Min(rows->limits->block_size * part, (double) (SIZE_MAX / 2));
-	return Min(merge_rows_cut(rows, start, part), start + MAX_BLOCK_ROWS);
+	return merge_rows_cut(rows, start, limit, part);
 }
 
 /*
- * Make one block; where the next one begins.
+ * Begin the blocks of rows up to a place, with a block each up to the next cut;
+ * of many cuts the rest comes later.  Without `by_cuts` it is one block.
+ */
+static void
+begin_outputs(const MergeRows *rows, uint32 start, uint32 end, bool by_cuts, Outputs *all)
+{
+	all->count = 0;
+	while (start < end && all->count < MAX_TOGETHER)
+	{
+		uint32		next = by_cuts ? merge_rows_next_cut(rows, start, end) : end;
+
+		begin_output(rows, start, next, &all->outputs[all->count++]);
+		start = next;
+	}
+}
+
+static void
+free_outputs(Outputs *all)
+{
+	for (int i = 0; i < all->count; i++)
+	{
+		block_builder_free(all->outputs[i].builder);
+		pfree(all->outputs[i].numbers);
+	}
+}
+
+/*
+ * Make one block, or several that are cut where stacks change and together take
+ * no more than one may; where the next one begins.  So inputs are opened as
+ * often as without cuts.
  *
  * How large dictionaries become is known only when they are there.  Where there
  * is no room for all rows, it is known better, and fewer are taken.
  */
 static uint32
-make_block(Compaction *compaction, MergeRows *rows, uint32 start, int outputs_left, int level)
+make_some(Compaction *compaction, MergeRows *rows, uint32 start, int *made, int level)
 {
+	int			outputs_left = MAX_OUTPUTS - *made;
+	bool		by_cuts = outputs_left > MAX_OUTPUTS / 2;
 	Size		max_memory;
-	uint32		end = cut_block(rows, start, outputs_left, &max_memory);
-	BlockBuilder *builder = create_builder(rows);
-	uint32		expected = 0;
+	uint32		end = cut_blocks(rows, start, rows->nrows, outputs_left, &max_memory);
+	uint32		expected;
+	Outputs    *all = palloc(sizeof(Outputs));
 
-	while (fill_builder(rows, start, end, max_memory, builder, &expected) < end - start)
+	begin_outputs(rows, start, end, by_cuts, all);
+	while (!fill_builders(rows, max_memory, all, &expected))
 	{
-		uint32		fewer = start + Max((end - start) * 3 / 4, 1);
+		uint32		fewer;
 
-		rows->dictionary = block_builder_memory(builder) / merge_rows_memory(rows, 0, expected);
-		end = Min(cut_block(rows, start, outputs_left, &max_memory), fewer);
-		block_builder_free(builder);
-		builder = create_builder(rows);
+		end = all->outputs[all->count - 1].end;
+		fewer = start + Max((end - start) * 3 / 4, 1);
+		rows->dictionary = memory_of(all) / merge_rows_memory(rows, 0, expected);
+		end = cut_blocks(rows, start, fewer, outputs_left, &max_memory);
+		free_outputs(all);
+		begin_outputs(rows, start, end, by_cuts, all);
 	}
-	rows->dictionary = Max(1, block_builder_memory(builder) /
-						   merge_rows_memory(rows, start, end));
-	compaction_add_block(compaction, builder, level);
+	end = all->outputs[all->count - 1].end;
+	rows->dictionary = Max(1, memory_of(all) / merge_rows_memory(rows, start, end));
+	for (int i = 0; i < all->count; i++)
+	{
+		MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "block of a merge",
+													  ALLOCSET_DEFAULT_SIZES);
+		MemoryContext before = MemoryContextSwitchTo(context);
+
+		compaction_add_block(compaction, all->outputs[i].builder, level);
+		MemoryContextSwitchTo(before);
+		MemoryContextDelete(context);
+	}
+	*made += all->count;
 	return end;
 }
 
@@ -265,19 +368,41 @@ make_blocks(Compaction *compaction, MergeRows *rows, int level)
 {
 	uint32		start = 0;
 
-	for (int made = 0; start < rows->nrows; made++)
+	for (int made = 0; start < rows->nrows;)
 	{
-		MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "block of a merge",
+		MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "blocks of a merge",
 													  ALLOCSET_DEFAULT_SIZES);
 		MemoryContext before = MemoryContextSwitchTo(context);
 
-		start = make_block(compaction, rows, start, MAX_OUTPUTS - made, level);
+		start = make_some(compaction, rows, start, &made, level);
 		MemoryContextSwitchTo(before);
 		MemoryContextDelete(context);
 	}
 }
 
 /* ---- the whole ---- */
+
+/* Sort the rows of blocks into new ones. */
+static void
+rewrite_blocks(Compaction *compaction, const MergeGroup *group, MergeInput *inputs, int count)
+{
+	MergeRows  *rows = merge_rows_sort(compaction->rel, table_policy(compaction->rel), inputs,
+									   count, group->cuts);
+
+	/* a block alone stays where it is, unless it is cut or rows leave it */
+	if (count == 1 && inputs[0].marks->count == 0 && rows->cuts == NULL)
+	{
+		set_level(inputs[0].entry, group->level);
+		return;
+	}
+	for (int i = 0; i < count; i++)
+		drop_block(compaction, &inputs[i]);
+	compaction->done.blocks_merged += count;
+	CommandCounterIncrement();
+	make_blocks(compaction, rows, group->level);
+	for (int i = 0; i < count; i++)
+		payload_delete(compaction->rel, inputs[i].entry);
+}
 
 /* Merge the blocks of a group, as far as they are still there. */
 static void
@@ -286,22 +411,10 @@ merge_blocks(Compaction *compaction, const MergeGroup *group)
 	MergeInput *inputs = palloc(group->count * sizeof(MergeInput));
 	int			taken = take_blocks(compaction, group, inputs);
 
-	/* a block alone stays where it is, unless rows are taken out of it */
-	if (taken == 1 && inputs[0].marks->count == 0)
+	if (taken == 1 && inputs[0].marks->count == 0 && !group->cuts)
 		set_level(inputs[0].entry, group->level);
 	else if (taken > 0)
-	{
-		MergeRows  *rows = merge_rows_sort(compaction->rel, table_policy(compaction->rel),
-										   inputs, taken);
-
-		for (int i = 0; i < taken; i++)
-			drop_block(compaction, &inputs[i]);
-		compaction->done.blocks_merged += taken;
-		CommandCounterIncrement();
-		make_blocks(compaction, rows, group->level);
-		for (int i = 0; i < taken; i++)
-			payload_delete(compaction->rel, inputs[i].entry);
-	}
+		rewrite_blocks(compaction, group, inputs, taken);
 	compaction_finish_blocks(compaction);
 }
 

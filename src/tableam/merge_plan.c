@@ -15,11 +15,13 @@
 #include "catalog/pg_type_d.h"
 #include "miscadmin.h"
 #include "profile/profile_type.h"
+#include "stack/hash.h"
 #include "tableam/block_layout.h"
 #include "tableam/block_order.h"
 #include "tableam/block_tid.h"
 #include "tableam/block_zones.h"
 #include "tableam/marks.h"
+#include "tableam/merge_cuts.h"
 #include "tableam/merge_plan.h"
 #include "tableam/policy.h"
 #include "utils/timestamp.h"
@@ -47,8 +49,12 @@
 /* Nobody is known to have left a window, but it is over and has so many blocks. */
 #define OVER_COUNT			4
 
-/* What one merge takes: each input may be opened for each output. */
+/*
+ * What one merge takes: each input may be opened for each output.  Those that
+ * were cut where stacks change are small, and are opened for a few only.
+ */
 #define MERGE_MAX_BLOCKS	64
+#define MERGE_MAX_CUTS		256
 #define MERGE_MAX_ROWS		((int64) 1 << 20)
 
 /* Bytes of samples in a builder, by those in a block; about so. */
@@ -65,6 +71,12 @@ typedef struct Candidate
 	bool		is_left_after;	/* has the writer gone on, and to when? */
 	TimestampTz after;
 	int64		window;			/* of the level at work */
+	bool		is_enough;		/* might it have been cut off where stacks
+								 * change? */
+	bool		has_kinds;		/* has it several values in a column of texts? */
+	uint64		kind;			/* by those of which it has one, or by labels
+								 * where there are no texts */
+	uint64		merged_kind;	/* that of blocks with which it may be merged */
 	bool		is_taken;
 } Candidate;
 
@@ -78,6 +90,8 @@ typedef struct Planner
 	TimestampTz now;
 	bool		regroups;		/* does the order put rows of one kind
 								 * together? */
+	bool		cuts;			/* does the last level cut where stacks
+								 * change? */
 	int			count;
 	Candidate  *candidates;		/* by first page */
 	Candidate **sorted;			/* those of a level by window and first page */
@@ -148,20 +162,61 @@ has_lost_many(const Candidate *candidate)
 
 /* Find out when a block begins. */
 static void
-find_time(AttrNumber attnum, Candidate *candidate)
+find_time(const bytea *zones, AttrNumber attnum, Candidate *candidate)
 {
-	bytea	   *zones;
 	BlockZone	zone;
 
-	if (attnum == InvalidAttrNumber)
-		return;
-	zones = directory_zones(candidate->entry);
-	if (block_zones_find(zones, attnum, TIMESTAMPTZOID, &zone) &&
+	if (attnum != InvalidAttrNumber &&
+		block_zones_find(zones, attnum, TIMESTAMPTZOID, &zone) &&
 		(zone.flags & BLOCK_ZONE_HAS_RANGE) != 0)
 	{
 		candidate->time = DatumGetTimestampTz(zone.min);
 		candidate->has_time = !TIMESTAMP_NOT_FINITE(candidate->time);
 	}
+}
+
+/*
+ * Find out of what kind a block's rows are: the texts of which it has one for
+ * all rows, or, in a table without texts, the labels.
+ */
+static void
+find_kind(const Planner *planner, const bytea *zones, Candidate *candidate)
+{
+	TupleDesc	desc = RelationGetDescr(planner->rel);
+	uint64		of_texts = 0,
+				of_labels = 0;
+
+	for (int i = 0; i < desc->natts; i++)
+	{
+		Form_pg_attribute attribute = TupleDescAttr(desc, i);
+		bool		is_text = attribute->atttypid == TEXTOID || attribute->atttypid == VARCHAROID;
+		BlockZone	zone;
+
+		if (attribute->attisdropped || (!is_text && attribute->atttypid != JSONBOID) ||
+			!block_zones_find(zones, attribute->attnum, attribute->atttypid, &zone))
+			continue;
+		if (!is_text)
+			of_labels = hash_bytes64(zone.filter.data, zone.filter.length, of_labels);
+		else if ((zone.flags & BLOCK_ZONE_HAS_RANGE) == 0)
+			of_texts = hash_numbers(attribute->attnum, zone.flags, of_texts);
+		else if (string_ref_equal(zone.min_bytes, zone.max_bytes))
+			of_texts = hash_bytes64(zone.min_bytes.data, zone.min_bytes.length,
+									of_texts ^ attribute->attnum);
+		else
+			candidate->has_kinds = true;
+	}
+	candidate->kind = of_texts != 0 ? of_texts : of_labels;
+}
+
+/* Find out what a block's zones tell. */
+static void
+find_in_zones(const Planner *planner, AttrNumber attnum, Candidate *candidate)
+{
+	bytea	   *zones = directory_zones(candidate->entry);
+
+	find_time(zones, attnum, candidate);
+	if (planner->cuts)
+		find_kind(planner, zones, candidate);
 	if ((void *) zones != (void *) candidate->entry->zones)
 		pfree(zones);
 }
@@ -205,6 +260,7 @@ read_candidates(Planner *planner)
 		Candidate  *candidate = &planner->candidates[i];
 		const BlockEntry *entry = list->entries[i];
 		int64		end = entry->first_vpage + block_vpages(entry->rows);
+		double		rows;
 
 		CHECK_FOR_INTERRUPTS();
 		candidate->entry = entry;
@@ -214,7 +270,12 @@ read_candidates(Planner *planner)
 		candidate->fullness = fullness(planner, entry, candidate->marked);
 		candidate->is_taken = hash_search(planner->tried, &entry->first_vpage, HASH_FIND,
 										  NULL) != NULL;
-		find_time(attnum, candidate);
+		if (attnum == InvalidAttrNumber)
+			continue;
+		rows = entry->rows - candidate->marked;
+		candidate->is_enough = planner->cuts &&
+			merge_cuts_are_enough(planner->policy, rows, entry->samples * rows / entry->rows);
+		find_in_zones(planner, attnum, candidate);
 	}
 	find_after(planner);
 }
@@ -231,7 +292,7 @@ compare_vpages(const void *a, const void *b)
 }
 
 /* Plan for blocks, which nothing else may then be planned for. */
-static void
+static MergeGroup *
 add_group(Planner *planner, Candidate **blocks, int count, int level, bool only_level)
 {
 	MergeGroup *group = palloc0(sizeof(MergeGroup));
@@ -253,6 +314,7 @@ add_group(Planner *planner, Candidate **blocks, int count, int level, bool only_
 	}
 	qsort(group->first_vpages, count, sizeof(int64), compare_vpages);
 	planner->groups = lappend(planner->groups, group);
+	return group;
 }
 
 /*
@@ -277,7 +339,7 @@ plan_neighbours(Planner *planner, Candidate **blocks, int count, int wanted)
 			const Candidate *candidate = blocks[end];
 
 			if (candidate->is_taken || candidate->fullness >= MERGE_SMALL ||
-				sum + candidate->fullness > 1)
+				sum + candidate->fullness > 1 || candidate->merged_kind != blocks[i]->merged_kind)
 				break;
 			sum += candidate->fullness;
 			largest = Max(largest, candidate->fullness);
@@ -286,7 +348,7 @@ plan_neighbours(Planner *planner, Candidate **blocks, int count, int wanted)
 		if (end - i >= 2 && largest <= sum * MERGE_LARGEST &&
 			(end - i >= wanted || sum >= MERGE_FULL))
 		{
-			add_group(planner, blocks + i, end - i, level, false);
+			(void) add_group(planner, blocks + i, end - i, level, false);
 			i = end;
 		}
 		else
@@ -303,7 +365,7 @@ plan_marked(Planner *planner)
 		Candidate  *candidate = &planner->candidates[i];
 
 		if (!candidate->is_taken && has_lost_many(candidate))
-			add_group(planner, &candidate, 1, candidate->entry->level, false);
+			(void) add_group(planner, &candidate, 1, candidate->entry->level, false);
 	}
 }
 
@@ -358,18 +420,34 @@ sort_by_window(Planner *planner, int level, int64 width)
 }
 
 /*
- * Has the writer left a window?  He has if he has begun a block behind it; or
- * it is in the past, there are several blocks, and he did not add to them just
- * now.
+ * Is the block to be cut, though nothing is merged with it?  It is if it may be
+ * of several services, and large enough for two blocks.
  */
 static bool
-is_left(const Planner *planner, Candidate *const *newer, int count, int64 width)
+may_be_cut(const Planner *planner, const Candidate *candidate, int level)
+{
+	const BlockEntry *entry = candidate->entry;
+
+	return planner->cuts && level == planner->policy->nwindows && candidate->has_kinds &&
+		merge_cuts_are_enough(planner->policy, entry->rows / 2.0, entry->samples / 2.0);
+}
+
+/*
+ * Has the writer left a window?  He has if he has begun a block behind it; or
+ * it is in the past, there are several blocks, or one that is to be cut, and he
+ * did not add to them just now.
+ */
+static bool
+is_left(const Planner *planner, Candidate *const *newer, int count, int level, int64 width)
 {
 	const Candidate *last = newer[count - 1];
+	bool		is_worth = count >= OVER_COUNT;
 
 	if (last->is_left_after && window_of(last->after, width) > last->window)
 		return true;
-	if (count < OVER_COUNT || window_of(planner->now, width) <= last->window)
+	for (int i = 0; i < count && !is_worth; i++)
+		is_worth = may_be_cut(planner, newer[i], level);
+	if (!is_worth || window_of(planner->now, width) <= last->window)
 		return false;
 	for (int i = 0; i < count && planner->fresh_from > 0; i++)
 		if (newer[i]->entry->first_vpage >= planner->fresh_from - 1)
@@ -382,9 +460,9 @@ is_left(const Planner *planner, Candidate *const *newer, int count, int64 width)
  * about one size, which rather end where a window of the level below does.
  */
 static int
-end_of_merge(Candidate *const *blocks, int start, int count)
+end_of_merge(Candidate *const *blocks, int start, int count, int max_blocks)
 {
-	int			parts = (count - start + MERGE_MAX_BLOCKS - 1) / MERGE_MAX_BLOCKS;
+	int			parts = (count - start + max_blocks - 1) / max_blocks;
 	int			wanted = (count - start + parts - 1) / parts;
 	int			end = start;
 	int64		rows = 0;
@@ -400,20 +478,51 @@ end_of_merge(Candidate *const *blocks, int start, int count)
 }
 
 /*
- * Merge the blocks of a window: newer ones, and as many of those that were
- * merged before as the newer ones make worth it, the smallest first.
+ * Add to newer blocks of a window as many of those that were merged before as
+ * the newer ones make worth it, the smallest first; how many they are then.
+ *
+ * Of those that were cut where stacks change all come or none: a few of them
+ * have nothing that belongs to most of the new rows.
  */
+static int
+add_older(const Planner *planner, Candidate **older, int nolder, Candidate **merged, int nmerged,
+		  int level)
+{
+	bool		by_cuts = planner->cuts && level == planner->policy->nwindows;
+	double		sum = 0,
+				of_older = 0,
+				rewritten = 0;
+	bool		all;
+
+	for (int i = 0; i < nmerged; i++)
+		sum += merged[i]->fullness;
+	for (int i = 0; i < nolder; i++)
+		of_older += older[i]->fullness;
+	all = nmerged + nolder <= MERGE_MAX_CUTS && sum >= of_older * REWRITE_WINDOW;
+	qsort(older, nolder, sizeof(Candidate *), compare_fullness);
+	for (int i = 0; i < nolder && nmerged > 0; i++)
+	{
+		if (by_cuts && !all && older[i]->is_enough)
+			continue;
+		rewritten += older[i]->fullness;
+		if (sum < rewritten * REWRITE_WINDOW)
+			break;
+		merged[nmerged++] = older[i];
+	}
+	return nmerged;
+}
+
+/* Merge the blocks of a window. */
 static void
 merge_window(Planner *planner, Candidate **blocks, int count, int level)
 {
 	Candidate **merged = palloc(count * sizeof(Candidate *));
 	Candidate **as_they_are = palloc(count * sizeof(Candidate *));
 	Candidate **older = palloc(count * sizeof(Candidate *));
+	bool		cuts = planner->cuts && level == planner->policy->nwindows;
 	int			nmerged = 0,
 				nas_they_are = 0,
 				nolder = 0;
-	double		sum = 0,
-				rewritten = 0;
 
 	for (int i = 0; i < count; i++)
 	{
@@ -427,36 +536,28 @@ merge_window(Planner *planner, Candidate **blocks, int count, int level)
 		else if (!planner->regroups && candidate->fullness >= MERGE_FULL)
 			as_they_are[nas_they_are++] = candidate;
 		else
-		{
 			merged[nmerged++] = candidate;
-			sum += candidate->fullness;
-		}
 	}
-	qsort(older, nolder, sizeof(Candidate *), compare_fullness);
-	for (int i = 0; i < nolder && nmerged > 0; i++)
-	{
-		rewritten += older[i]->fullness;
-		if (sum < rewritten * REWRITE_WINDOW)
-			break;
-		merged[nmerged++] = older[i];
-	}
-	if (nmerged == 1 && !has_lost_many(merged[0]))
+	nmerged = add_older(planner, older, nolder, merged, nmerged, level);
+	if (nmerged == 1 && !has_lost_many(merged[0]) && !may_be_cut(planner, merged[0], level))
 	{
 		as_they_are[nas_they_are++] = merged[0];
 		nmerged = 0;
 	}
 	if (nas_they_are > 0)
-		add_group(planner, as_they_are, nas_they_are, level, true);
+		(void) add_group(planner, as_they_are, nas_they_are, level, true);
 	if (level > 1)
 		for (int i = 0; i < nmerged; i++)
 			merged[i]->window = window_of(merged[i]->time, planner->policy->windows[level - 2]);
 	qsort(merged, nmerged, sizeof(Candidate *), compare_windows);
 	for (int start = 0; start < nmerged;)
 	{
-		int			end = end_of_merge(merged, start, nmerged);
+		int			end = end_of_merge(merged, start, nmerged,
+									   cuts ? MERGE_MAX_CUTS : MERGE_MAX_BLOCKS);
+		bool		stays = end - start == 1 && !has_lost_many(merged[start]) &&
+		!may_be_cut(planner, merged[start], level);
 
-		add_group(planner, merged + start, end - start, level,
-				  end - start == 1 && !has_lost_many(merged[start]));
+		add_group(planner, merged + start, end - start, level, stays)->cuts = cuts;
 		start = end;
 	}
 }
@@ -477,7 +578,7 @@ plan_windows(Planner *planner, int level, int64 width)
 			 planner->sorted[end]->window == planner->sorted[start]->window; end++)
 			if (planner->sorted[end]->entry->level < level)
 				newer[nnewer++] = planner->sorted[end];
-		if (nnewer > 0 && is_left(planner, newer, nnewer, width))
+		if (nnewer > 0 && is_left(planner, newer, nnewer, level, width))
 			merge_window(planner, planner->sorted + start, end - start, level);
 	}
 	pfree(newer);
@@ -498,9 +599,24 @@ plan_open_windows(Planner *planner, int64 width)
 	}
 }
 
+static int
+compare_kinds(const void *a, const void *b)
+{
+	const Candidate *first = *(Candidate *const *) a;
+	const Candidate *second = *(Candidate *const *) b;
+
+	if (first->merged_kind != second->merged_kind)
+		return first->merged_kind < second->merged_kind ? -1 : 1;
+	return compare_windows(a, b);
+}
+
 /*
  * Plan for neighbours in time whose windows are all over, or, in a table
  * without windows, in order of pages.
+ *
+ * They are not cut, so a block that might have been is merged only with those
+ * of the same kind, and not at all if it is of several.  Otherwise this would
+ * never come to an end.
  */
 static void
 plan_rest(Planner *planner)
@@ -513,11 +629,26 @@ plan_rest(Planner *planner)
 		Candidate  *candidate = &planner->candidates[i];
 
 		candidate->window = candidate->has_time ? candidate->time : DT_NOBEGIN;
+		if (candidate->is_enough && candidate->has_kinds)
+			continue;
+		candidate->merged_kind = candidate->is_enough ? candidate->kind : 0;
 		if (!candidate->has_time || candidate->entry->level >= nwindows)
 			planner->sorted[count++] = candidate;
 	}
-	qsort(planner->sorted, count, sizeof(Candidate *), compare_windows);
+	qsort(planner->sorted, count, sizeof(Candidate *), compare_kinds);
 	plan_neighbours(planner, planner->sorted, count, MERGE_COUNT);
+}
+
+static bool
+has_profiles(Relation rel)
+{
+	TupleDesc	desc = RelationGetDescr(rel);
+	bool		found = false;
+
+	for (int i = 0; i < desc->natts; i++)
+		found |= !TupleDescAttr(desc, i)->attisdropped &&
+			profile_is_type(TupleDescAttr(desc, i)->atttypid);
+	return found;
 }
 
 /* Does the table's order put rows together that were not written together? */
@@ -526,8 +657,7 @@ order_regroups(Relation rel)
 {
 	BlockOrder *order = block_order_of_table(rel);
 	TupleDesc	desc = RelationGetDescr(rel);
-	bool		has_profiles = false,
-				has_few_values = false;
+	bool		has_few_values = false;
 
 	if (!order->by_default)
 		return order->count > 0 && order->columns[0] != time_column(rel);
@@ -537,10 +667,9 @@ order_regroups(Relation rel)
 
 		if (attribute->attisdropped)
 			continue;
-		has_profiles |= profile_is_type(attribute->atttypid);
 		has_few_values |= order_is_by_few_values(attribute->atttypid);
 	}
-	return has_profiles && has_few_values;
+	return has_few_values && has_profiles(rel);
 }
 
 List *
@@ -554,6 +683,7 @@ merge_plan(Compaction *compaction, HTAB *tried)
 	planner.fresh_from = compaction->fresh_from;
 	planner.now = GetCurrentTimestamp();
 	planner.regroups = order_regroups(compaction->rel);
+	planner.cuts = planner.regroups && planner.policy->nwindows > 0 && has_profiles(compaction->rel);
 	read_candidates(&planner);
 
 	/* the widest windows first: their blocks need not be merged before */

@@ -17,6 +17,7 @@ typedef struct MergeGroup
 	int64		storage_id;
 	int			level;			/* of what comes out */
 	bool		only_level;		/* they get it, but stay as they are */
+	bool		cuts;			/* they are cut where stacks change */
 	int			count;
 	int64	   *first_vpages;	/* ascending */
 	int64		rows;			/* of all of them */

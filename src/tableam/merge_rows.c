@@ -14,6 +14,7 @@
 #include "miscadmin.h"
 #include "profile/profile_type.h"
 #include "tableam/block_tid.h"
+#include "tableam/merge_cuts.h"
 #include "tableam/merge_plan.h"
 #include "tableam/merge_rows.h"
 #include "tableam/profile_column.h"
@@ -21,6 +22,9 @@
 
 /* Nothing tells rows apart in columns of the order beyond these. */
 #define MAX_CHANGE		PG_UINT8_MAX
+
+/* So many rows have a signature of their stacks at most; of more only each nth. */
+#define MAX_SIGNATURES	((int64) 1 << 18)
 
 /* A column that rows may be sorted by. */
 typedef struct SortColumn
@@ -38,6 +42,8 @@ typedef struct Reading
 	int			ncolumns;
 	SortColumn *columns;
 	uint32	   *samples;		/* [row without mark] */
+	StackSignature *signatures; /* [row without mark / stride]; NULL: no need */
+	uint32		stride;
 } Reading;
 
 /* ---- reading ---- */
@@ -113,6 +119,15 @@ read_column(const Reading *reading, const MergeInput *input, BlockPin *pin,
 	}
 }
 
+/* Add up the samples of a row, and what tells its stacks. */
+static void
+read_profile(Reading *reading, ProfileColumn *profiles, int index, uint32 place)
+{
+	reading->samples[place] += profile_column_samples(profiles, index);
+	if (reading->signatures != NULL && place % reading->stride == 0)
+		profile_column_sign(profiles, index, &reading->signatures[place / reading->stride]);
+}
+
 /* Add up the samples of a block's rows without marks. */
 static void
 read_samples(Reading *reading, const MergeInput *input, BlockPin *pin, const bool *is_marked,
@@ -135,12 +150,13 @@ read_samples(Reading *reading, const MergeInput *input, BlockPin *pin, const boo
 		profile_column_open(column->profiles, rel, input->entry, NULL);
 		for (int row = 0; row < input->entry->rows; row++)
 		{
+			if (row % 256 == 0)
+				CHECK_FOR_INTERRUPTS();
 			if (is_marked[row])
 				continue;
 			if (column->isnull == NULL || !column->isnull[row])
-				reading->samples[place] +=
-					profile_column_samples(column->profiles, column->profile_index == NULL ?
-										   row : column->profile_index[row]);
+				read_profile(reading, column->profiles, column->profile_index == NULL ?
+							 row : column->profile_index[row], place);
 			place++;
 		}
 	}
@@ -206,6 +222,40 @@ finish_keys(Reading *reading, OrderKey *keys)
 	return count;
 }
 
+/*
+ * Find out where the stacks change: where a column of the order does, but for a
+ * time and what comes behind it.
+ */
+static void
+place_cuts(const Reading *reading, const OrderKey *keys, int nkeys, const RowOrder *order)
+{
+	MergeRows  *rows = reading->rows;
+	const StackSignature **signature = palloc_extended(Max(rows->nrows, 1) * sizeof(*signature),
+													   MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	CutRows		cut_rows = {
+		.nrows = rows->nrows,.samples = rows->samples,.change = rows->change,
+		.signature = signature
+	};
+	int			ncolumns = 0;
+	MemoryContext before;
+
+	while (ncolumns < nkeys && ncolumns < MAX_CHANGE && !keys[ncolumns].is_time)
+		ncolumns++;
+	if (ncolumns == 0)
+		return;
+	cut_rows.max_change = ncolumns - 1;
+	for (uint32 place = 0; place < rows->nrows; place++)
+	{
+		uint32		row = order->row == NULL ? place : order->row[place];
+
+		if (row % reading->stride == 0)
+			signature[place] = &reading->signatures[row / reading->stride];
+	}
+	before = MemoryContextSwitchTo(reading->result);
+	rows->cuts = merge_cuts_find(&cut_rows, rows->limits);
+	MemoryContextSwitchTo(before);
+}
+
 /* Put rows and samples into their order, and note where a new run begins. */
 static void
 place_rows(Reading *reading, const OrderKey *keys, int nkeys)
@@ -230,6 +280,8 @@ place_rows(Reading *reading, const OrderKey *keys, int nkeys)
 		rows->samples[place + 1] = rows->samples[place] + reading->samples[row];
 		rows->change[place] = change == nchanges ? MAX_CHANGE : Min(change, MAX_CHANGE - 1);
 	}
+	if (reading->signatures != NULL)
+		place_cuts(reading, keys, nkeys, &order);
 }
 
 /* What rows and samples take in memory, as their blocks tell. */
@@ -260,7 +312,8 @@ measure(MergeRows *rows)
 }
 
 MergeRows *
-merge_rows_sort(Relation rel, const TablePolicy *limits, MergeInput *inputs, int ninputs)
+merge_rows_sort(Relation rel, const TablePolicy *limits, MergeInput *inputs, int ninputs,
+				bool cuts)
 {
 	MergeRows  *rows = palloc0(sizeof(MergeRows));
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "rows to sort",
@@ -288,6 +341,10 @@ merge_rows_sort(Relation rel, const TablePolicy *limits, MergeInput *inputs, int
 	choose_columns(&reading, block_order_of_table(rel), all);
 	reading.samples = palloc_extended(Max(all, 1) * sizeof(uint32),
 									  MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	reading.stride = all / MAX_SIGNATURES + 1;
+	if (cuts)
+		reading.signatures = palloc_extended((all / reading.stride + 1) * sizeof(StackSignature),
+											 MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	for (int i = 0; i < ninputs; i++)
 		read_input(&reading, &inputs[i]);
 	keys = palloc0((reading.ncolumns + 1) * sizeof(OrderKey));
@@ -343,15 +400,32 @@ fill(const MergeRows *rows, uint32 start, double part)
 	return low;
 }
 
-uint32
-merge_rows_cut(const MergeRows *rows, uint32 start, double part)
+/* The last cut up to a place, or the start where there is none behind it. */
+static uint32
+last_cut(const MergeRows *rows, uint32 start, uint32 place)
 {
-	uint32		last = Max(fill(rows, start, part), start + 1);
-	double		left = merge_rows_fullness(rows, start, rows->nrows) / part;
+	if (rows->cuts == NULL)
+		return start;
+	while (place > start && !rows->cuts[place])
+		place--;
+	return place;
+}
+
+uint32
+merge_rows_cut(const MergeRows *rows, uint32 start, uint32 limit, double part)
+{
+	uint32		last = Min(Max(fill(rows, start, part), start + 1), limit);
 	uint32		target;
+	double		left;
 
 	if (last >= rows->nrows)
 		return rows->nrows;
+	target = last_cut(rows, start, last);
+	if (target > start)
+		return target;
+
+	/* what belongs together is too much for a block */
+	left = merge_rows_fullness(rows, start, merge_rows_next_cut(rows, start, rows->nrows)) / part;
 	target = Min(Max(fill(rows, start, part * left / ceil(left)), start + 1), last);
 
 	/* the nearest change of the leading column, or of later ones near by */
@@ -365,4 +439,16 @@ merge_rows_cut(const MergeRows *rows, uint32 start, double part)
 				return target - distance;
 		}
 	return target;
+}
+
+uint32
+merge_rows_next_cut(const MergeRows *rows, uint32 start, uint32 end)
+{
+	uint32		place = start + 1;
+
+	if (rows->cuts == NULL)
+		return end;
+	while (place < end && !rows->cuts[place])
+		place++;
+	return place;
 }

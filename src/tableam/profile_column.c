@@ -267,6 +267,14 @@ profile_column_samples(const ProfileColumn *column, int index)
 	return stack_block_profile_samples(column->stacks, index);
 }
 
+void
+profile_column_sign(ProfileColumn *column, int index, StackSignature *signature)
+{
+	PyroError	error;
+
+	pyro_check(stack_block_sign(column->stacks, index, signature, &error), &error);
+}
+
 ProfileValue *
 profile_value_create(void)
 {

@@ -9,6 +9,7 @@
 #include "utils/rel.h"
 
 #include "block/stack_block.h"
+#include "block/stack_signature.h"
 #include "tableam/block_layout.h"
 #include "tableam/directory.h"
 
@@ -72,6 +73,9 @@ void		profile_column_open(ProfileColumn *column, Relation rel, const BlockEntry 
 
 /* The number of samples of a profile of an opened column, by its place. */
 uint32		profile_column_samples(const ProfileColumn *column, int index);
+
+/* Add its stacks to a signature. */
+void		profile_column_sign(ProfileColumn *column, int index, StackSignature *signature);
 
 /*
  * Check an opened or unopened column: do the parts that follow from others,
