@@ -106,8 +106,8 @@ is_other(const CutRows *rows, uint32 start, uint32 place, const StackSignatureSu
 
 	if (stack_signature_likeness(block, &next) >= SOFT_LIKENESS)
 		return false;
-	for (uint32 i = place; i > start && (place - i < count ||
-										 rows->samples[place] - rows->samples[i] < COMPARED_SAMPLES);)
+	for (uint32 i = place; i > start && place - i < COMPARED_ROWS &&
+		 (place - i < count || rows->samples[place] - rows->samples[i] < COMPARED_SAMPLES);)
 		add_row(rows, --i, &last);
 	return stack_signature_likeness(&last, &next) < SOFT_LIKENESS;
 }

@@ -37,8 +37,15 @@
 
 /* A block that takes so much of the limits is large enough for its neighbours. */
 #define MERGE_SMALL			0.125
-#define MERGE_MEMORY		0.75	/* of the memory: the dictionary counts,
-									 * too */
+
+/*
+ * So is one that takes so much of the memory, where the dictionary counts, too.
+ * Since memory grows by doubling, and fewer rows are taken in steps where there
+ * is no room, only the last block that a merge makes can take less than this.
+ * With a larger part a merge might make as many blocks as it has read, which
+ * would be merged again without end.
+ */
+#define MERGE_MEMORY		0.25
 
 /* A block is rewritten when so many of its rows are marked. */
 #define REWRITE_MARKED		0.25
@@ -131,7 +138,7 @@ merge_memory(const BlockEntry *entry, double *columns, double *samples,
 
 /*
  * How much of a block's limits a block takes, its marked rows left out.  One
- * that had most of the memory is large enough, whatever its dictionary might
+ * that had a good part of the memory is large enough, whatever its dictionary might
  * have in common with others.
  */
 static double
