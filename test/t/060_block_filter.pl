@@ -24,7 +24,8 @@ note "PYRO_TEST_SEED=$seed";
 RandomQuals::seed($seed);
 
 my $node = PostgreSQL::Test::Cluster->new('filter');
-$node->init;
+# letters beyond ASCII, wherever the tests run
+$node->init(extra => [ '--encoding=UTF8', '--no-locale' ], force_initdb => 1);
 $node->append_conf(
 	'postgresql.conf', qq{
 	fsync = off
